@@ -1,0 +1,108 @@
+"""What an agent is: a prompt, an input model, an output model, and the backend it is given."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from backends.base import Message, ModelRequest, Sampling
+from backends.registry import Backends
+from prompts import load_prompt
+from schemas.config import BackendConfig
+
+In = TypeVar("In", bound=BaseModel)
+Out = TypeVar("Out", bound=BaseModel)
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+
+
+class AgentContext:
+    """What an agent may use for one record besides the record: the backends and the seed.
+
+    `answers` counts the answers taken, by backend and by the model id its provider returned.
+    """
+
+    def __init__(self, backends: Backends, seed: int = 17) -> None:
+        self._backends = backends
+        self._seed = seed
+        self.answers: Counter[str] = Counter()
+
+    async def ask(
+        self,
+        step: str,
+        inputs: BaseModel,
+        output: type[M],
+        *,
+        legend: str = "",
+        validate: Callable[[M], None] | None = None,
+    ) -> M:
+        """Put `inputs` to the backend of `step` under the prompt of the same name.
+
+        `legend` repeats the inputs in a form that is easier to refer to. `validate` raises
+        ToolkitError("semantic") for an answer that fits the schema and is wrong all the same.
+        Raises ToolkitError when no valid answer could be had.
+        """
+        client = self._backends.client(step)
+        request = build_request(step, inputs, client.config, self._seed, legend)
+        parsed = await client.structured(request, output, validate)
+        name = self._backends.config.backend_name(step)
+        self.answers[f"answers {name} {parsed.completion.model}"] += 1
+        return parsed.value
+
+
+def build_request(
+    step: str, inputs: BaseModel, profile: BackendConfig, seed: int, legend: str = ""
+) -> ModelRequest:
+    """The request for one step: its prompt as system message, the inputs as user message."""
+    prompt = load_prompt(step)
+    return ModelRequest(
+        task=step,
+        prompt_version=prompt.version,
+        inputs=inputs,
+        messages=(
+            Message(role="system", content=prompt.text),
+            Message(role="user", content=user_text(inputs, legend)),
+        ),
+        sampling=Sampling(
+            temperature=profile.temperature, max_tokens=profile.max_tokens, seed=seed
+        ),
+    )
+
+
+class Agent(ABC, Generic[In, Out]):
+    """Turns one typed record into another."""
+
+    name: ClassVar[str]
+    steps: ClassVar[tuple[str, ...]]
+    """Prompts the agent uses; each may have a backend of its own."""
+
+    @abstractmethod
+    async def run(self, item: In, context: AgentContext) -> Out:
+        """Do the work for one record. Raises ToolkitError when it cannot be done."""
+
+    @abstractmethod
+    def estimate(self, item: In) -> dict[str, int]:
+        """Roughly how many calls of each step the record needs, before anything is asked."""
+
+
+def user_text(inputs: BaseModel, legend: str = "") -> str:
+    """The inputs as delimited JSON. `<` is escaped, so no input can close the delimiter."""
+    data = inputs.model_dump_json().replace("<", "\\u003c")
+    return f"<input>\n{data}\n</input>" + (f"\n\n{legend.replace('<', '‹')}" if legend else "")
+
+
+async def gather(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Run the calls at once, in order of the results; the first failure cancels the rest."""
+    tasks: list[asyncio.Task[T]] = [asyncio.create_task(call) for call in calls]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise

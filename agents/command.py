@@ -1,0 +1,92 @@
+"""An agent as a command. Every agent command is one of these, with the same flags and endings."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic
+
+from agents.base import Agent, In, Out
+from runtime.command_line import CommandOptions, exit_on_error, parse_options
+from runtime.config import load_config
+from runtime.files import read_records, validate_all
+from runtime.store import Outcome
+from schemas.base import StrictModel
+from schemas.config import Config
+
+AGENT_NAMES = ("response_parser", "category_judge", "attribute_judge", "rsr")
+"""Steps that a config may map to a backend."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a finished run hands to the function that writes its files."""
+
+    directory: Path
+    outcomes: Callable[[], Iterator[Outcome]]
+    """All outcomes in input order; may be read several times."""
+    seed: int
+
+
+@dataclass(frozen=True)
+class AgentCommand(Generic[In, Out]):
+    """`python -m MODULE INPUT --output DIR`.
+
+    `row` is what a line of the input holds. `items` turns a row into units of work, given the
+    folders of the input and the output. `write` makes the files named in `outputs` and yields
+    the lines to print at the end.
+    """
+
+    agent: Agent[In, Out]
+    module: str
+    description: str
+    row: type[StrictModel]
+    items: Callable[[Any, Path, Path], Iterable[In]]
+    outputs: tuple[str, ...]
+    write: Callable[[Results], Iterable[str]]
+
+    def main(self, argv: Sequence[str] | None = None) -> int:
+        """Run the command and return its exit code."""
+        return exit_on_error(self._main)(argv)
+
+    def work(self, options: CommandOptions) -> Iterator[In]:
+        """The units of work in order of the input."""
+        for row in read_records(options.input, self.row, limit=options.limit):
+            yield from self.items(row, options.input.parent, options.output)
+
+    def _main(self, argv: Sequence[str] | None) -> int:
+        argv = sys.argv[1:] if argv is None else argv
+        options = parse_options(f"python -m {self.module}", self.description, argv)
+        config = load_config(options.config, options.backends, agents=AGENT_NAMES)
+        config = _with_flags(config, options)
+        source = validate_all(options.input, self.row, limit=options.limit)
+        if options.dry_run:
+            from agents.estimate import dry_run
+
+            dry_run(self.agent, self.work(options), config)
+            return 0
+        from agents.execute import Execution
+
+        Execution(self, options, config, source, argv).run()
+        return 0
+
+
+def relocate(image: str, source: Path, target: Path) -> str:
+    """An image path relative to `source`, made relative to `target`. URLs stay as they are."""
+    if "://" in image:
+        return image
+    return os.path.relpath(source.resolve() / image, target.resolve())
+
+
+def _with_flags(config: Config, options: CommandOptions) -> Config:
+    """The flags win over the file."""
+    flags = {
+        "seed": options.seed,
+        "budget_usd": options.max_cost,
+        "max_error_rate": options.max_error_rate,
+    }
+    given = {name: value for name, value in flags.items() if value is not None}
+    return config.model_copy(update={"run": config.run.model_copy(update=given)})

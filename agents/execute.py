@@ -1,0 +1,195 @@
+"""Runs an agent command: process what has no outcome yet, write the files, say what it cost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Generic
+
+from agents.base import AgentContext, In, Out
+from agents.command import AgentCommand, Results
+from backends.base import schema_digest
+from backends.cache import ResponseCache
+from backends.registry import Backends
+from backends.usage import UsageMeter
+from prompts import load_prompt
+from runtime.command_line import CommandOptions
+from runtime.files import InputFile, write_jsonl
+from runtime.manifest import Execution as ExecutionNote
+from runtime.manifest import build_manifest, write_manifest
+from runtime.progress import CallSnapshot, Progress
+from runtime.runner import RunPolicy, RunSummary, run_agent
+from runtime.store import Outcome, OutcomeStore
+from schemas.config import Config
+
+# Profile fields that change how fast or at what price an answer comes, never the answer.
+_NOT_IN_FINGERPRINT = {
+    "max_parallel", "rpm", "tpm", "timeout_s", "price", "api_base", "api_key_env", "threads",
+}  # fmt: skip
+
+
+class Execution(Generic[In, Out]):
+    """One execution of a command on one output directory."""
+
+    def __init__(
+        self,
+        command: AgentCommand[In, Out],
+        options: CommandOptions,
+        config: Config,
+        source: InputFile,
+        argv: Sequence[str],
+    ) -> None:
+        self.command, self.options, self.config = command, options, config
+        self.source, self.argv = source, argv
+        self.started = datetime.now(UTC)
+        self._usage: dict[str, dict[str, int | float]] = {}
+
+    def run(self) -> None:
+        """Process, write, report. Raises ToolkitError when the run must stop."""
+        options = self.options
+        store = OutcomeStore(
+            options.output,
+            self._fingerprint(),
+            outputs=[*self.command.outputs, "rejected.jsonl", "manifest.json"],
+            overwrite=options.overwrite,
+            retry_rejected=options.retry_rejected,
+        )
+        with store:
+            summary = asyncio.run(self._process(store))
+            self._write(store, summary)
+
+    def _ids(self) -> Iterator[str]:
+        return (item.id for item in self.command.work(self.options))  # type: ignore[attr-defined]
+
+    def _fingerprint(self) -> dict[str, Any]:
+        """All that can change a result."""
+        return {
+            "agent": self.command.agent.name,
+            "input": self.source.sha256,
+            "seed": self.config.run.seed,
+            "backends": {
+                step: self.config.backend(step).model_dump(mode="json", exclude=_NOT_IN_FINGERPRINT)
+                for step in self.command.agent.steps
+            },
+            "prompts": self._prompts(),
+        }
+
+    def _prompts(self) -> dict[str, dict[str, str]]:
+        prompts = map(load_prompt, self.command.agent.steps)
+        return {p.id: {"version": p.version, "sha256": p.digest} for p in prompts}
+
+    async def _process(self, store: OutcomeStore) -> RunSummary:
+        meter = UsageMeter(self.config.run.budget_usd, _spent(store, self._ids()))
+        cache = ResponseCache(Path(self.config.run.cache))
+        agent = self.command.agent
+
+        def snapshot() -> CallSnapshot:
+            total = meter.total
+            tokens = total.prompt_tokens + total.completion_tokens
+            return CallSnapshot(total.calls, total.cached, tokens, total.cost_usd)
+
+        async with Backends(self.config, cache, meter) as backends:
+            await backends.check(agent.steps)
+
+            async def process(item: In) -> Out:
+                context = AgentContext(backends, self.config.run.seed)
+                with meter.scope() as usage:
+                    try:
+                        return await agent.run(item, context)
+                    finally:
+                        counted = {**asdict(usage), **context.answers}
+                        self._usage[item.id] = counted  # type: ignore[attr-defined]
+
+            total = sum(1 for _ in self._ids())
+            policy = RunPolicy(self.options.concurrency, self.config.run.max_error_rate)
+            work = self.command.work(self.options)
+            with Progress(agent.name, total, snapshot) as progress:
+                return await run_agent(
+                    process, work, store, policy, progress.update, self._usage.pop
+                )
+
+    def _write(self, store: OutcomeStore, summary: RunSummary) -> None:
+        def outcomes() -> Iterator[Outcome]:
+            return store.iterate_in_order(self._ids())
+
+        directory = self.options.output
+        lines = list(self.command.write(Results(directory, outcomes, self.config.run.seed)))
+        totals = sum((Counter(o.usage) for o in outcomes()), Counter())
+        answers = sum((_answers(o) for o in outcomes() if o.value is not None), Counter())
+        manifest = build_manifest(
+            agent=self.command.agent.name,
+            config=self.config,
+            seed=self.config.run.seed,
+            inputs={self.options.input.name: self.source.sha256},
+            prompts=self._prompts(),
+            schemas={self.command.row.__name__: schema_digest(self.command.row)},
+            models=_models(answers),
+            tally=store.tally(self._ids()),
+            usage=answers,
+            execution=self._note(summary, totals),
+        )
+        write_manifest(directory, manifest)
+        seconds = manifest["execution"]["wall_seconds"]
+        for line in [*lines, _cost_line(totals, seconds), f"wrote {directory}"]:
+            print(line)
+
+    def _note(self, summary: RunSummary, totals: Counter[str]) -> ExecutionNote:
+        return ExecutionNote(
+            started=self.started,
+            command=[self.command.module, *self.argv],
+            resumed_records=summary.resumed,
+            live_calls=totals["calls"],
+            cached_calls=totals["cached"],
+            retries=totals["retries"],
+            prompt_tokens=totals["prompt_tokens"],
+            completion_tokens=totals["completion_tokens"],
+            cost_usd=totals["cost_usd"],
+        )
+
+
+def write_rejected(results: Results) -> dict[str, int]:
+    """Write `rejected.jsonl`: every record that failed, with kind, reason and cure.
+
+    Returns how many there are of each kind.
+    """
+    kinds: Counter[str] = Counter()
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for outcome in results.outcomes():
+            if outcome.failure:
+                kinds[outcome.failure.kind] += 1
+                yield {"id": outcome.id, **outcome.failure.model_dump(mode="json")}
+
+    write_jsonl(results.directory / "rejected.jsonl", rows())
+    return dict(sorted(kinds.items()))
+
+
+def _spent(store: OutcomeStore, ids: Iterator[str]) -> float:
+    return sum(outcome.usage.get("cost_usd", 0.0) for outcome in store.iterate_in_order(ids))
+
+
+def _answers(outcome: Outcome) -> Counter[str]:
+    """The part of an outcome's usage that a killed and continued run counts alike."""
+    kept = {n: int(v) for n, v in outcome.usage.items() if n == "requests" or " " in n}
+    return Counter(kept)
+
+
+def _models(answers: Counter[str]) -> dict[str, list[str]]:
+    models: dict[str, list[str]] = {}
+    for name in answers:
+        if name.startswith("answers "):
+            _, backend, model = name.split(" ", 2)
+            models.setdefault(backend, []).append(model)
+    return models
+
+
+def _cost_line(totals: Counter[str], seconds: float) -> str:
+    tokens = totals["prompt_tokens"] + totals["completion_tokens"]
+    return (
+        f"{totals['calls']:,} model calls, {totals['cached']:,} answered from the cache, "
+        f"{tokens:,} tokens, ${totals['cost_usd']:.4f}, {seconds:.1f} s"
+    )

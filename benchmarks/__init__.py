@@ -1,0 +1,1 @@
+"""Benchmarks: a model's responses in, its metrics out."""

@@ -1,0 +1,26 @@
+"""The base of every record: immutable, and an unknown key is an error."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+
+class StrictModel(BaseModel):
+    """A frozen pydantic model that refuses keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+ShortText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+"""A name or a phrase: a category, an attribute, a node of a path."""
+
+LongText = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
+"""A response, a caption or a reference."""
+
+Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+"""How many objects: a positive whole number, up to a million."""
+
+Quantity = Count | Literal["uncertain"]
+"""A stated count, or "uncertain" for "several", "many", ranges and bare plurals."""

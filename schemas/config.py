@@ -1,0 +1,112 @@
+"""The config file: named backends, which agent uses which, and how a run behaves."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from schemas.base import StrictModel
+
+Positive = Annotated[int, Field(gt=0)]
+StructuredMode = Literal["auto", "json_schema", "json", "prompt"]
+
+
+class Price(StrictModel):
+    """US dollars for a million tokens."""
+
+    input: Annotated[float, Field(ge=0)]
+    output: Annotated[float, Field(ge=0)]
+
+
+class BackendConfig(StrictModel):
+    """Fields every driver takes: limits and the sampling of its calls."""
+
+    max_parallel: Positive = 16
+    rpm: Positive | None = None
+    tpm: Positive | None = None
+    timeout_s: Annotated[float, Field(gt=0)] = 120.0
+    price: Price | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
+    max_tokens: Positive = 2048
+
+
+class RulesConfig(BackendConfig):
+    """Classical NLP: no key, no download, no GPU."""
+
+    driver: Literal["rules"]
+
+
+class LiteLLMConfig(BackendConfig):
+    """Any model LiteLLM can reach: `model` is its id, `api_base` an own endpoint."""
+
+    driver: Literal["litellm"]
+    model: str
+    api_base: str | None = None
+    api_key_env: str | None = None
+    structured: StructuredMode = "auto"
+    vision: bool | None = None
+    logprobs: bool | None = None
+
+
+class LlamaCppConfig(BackendConfig):
+    """A GGUF served by llama.cpp on this machine: `gguf` path, or hub `model` + `file`."""
+
+    driver: Literal["llama_cpp"]
+    gguf: str | None = None
+    model: str | None = None
+    file: str | None = None
+    revision: str = "main"
+    sha256: str | None = None
+    context: Positive = 8192
+    threads: Positive | None = None
+
+    @model_validator(mode="after")
+    def _has_source(self) -> Self:
+        if (self.gguf is None) == (self.model is None or self.file is None):
+            raise ValueError("needs either `gguf` (a path) or `model` and `file` (hub repository)")
+        return self
+
+
+class FakeConfig(BackendConfig):
+    """Scripted answers and faults, for tests: `script` is a JSON file."""
+
+    driver: Literal["fake"]
+    script: str | None = None
+    vision: bool = False
+
+
+AnyBackendConfig = Annotated[
+    RulesConfig | LiteLLMConfig | LlamaCppConfig | FakeConfig, Field(discriminator="driver")
+]
+
+
+class RunConfig(StrictModel):
+    """How a run behaves, whatever it runs."""
+
+    seed: int = 17
+    budget_usd: Annotated[float, Field(gt=0)] | None = None
+    max_error_rate: Annotated[float, Field(ge=0, le=1)] = 0.1
+    cache: str = ".cache/grainwise"
+
+
+class Config(StrictModel):
+    """The whole file. An empty one is valid: every agent on `rules`."""
+
+    backends: dict[str, AnyBackendConfig] = Field(default_factory=dict)
+    agents: dict[str, str] = Field(default_factory=lambda: {"default": "rules"})
+    run: RunConfig = RunConfig()
+
+    def backend_name(self, agent: str) -> str:
+        """Name of the backend that `agent` uses."""
+        return self.agents.get(agent, self.agents.get("default", "rules"))
+
+    def backend(self, agent: str) -> BackendConfig:
+        """Profile of the backend that `agent` uses; `rules` needs no entry.
+
+        Raises KeyError when the name stands for no backend.
+        """
+        name = self.backend_name(agent)
+        if name == "rules" and name not in self.backends:
+            return RulesConfig(driver="rules")
+        return self.backends[name]

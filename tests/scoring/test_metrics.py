@@ -1,0 +1,158 @@
+"""Worked cases of spec 1.5-1.8, computed by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from schemas.judged import ExampleResult, JudgedExample
+from scoring.assignment import ScoringError, edge_score
+from scoring.attributes import attribute_score
+from scoring.bootstrap import bootstrap
+from scoring.metrics import score_example, summarise
+
+
+def example(
+    predictions: list[tuple[int, bool]],
+    entities: list[tuple[int, bool, int]],
+    pairs: list[tuple[int, int, int, float]],
+) -> JudgedExample:
+    """(quantity, uncertain), (quantity, uncertain, depth), (prediction, entity, level, score)."""
+    row: dict[str, Any] = {
+        "id": "x",
+        "predictions": [
+            {"id": f"p{i}", "quantity": q, "uncertain": u} for i, (q, u) in enumerate(predictions)
+        ],
+        "entities": [
+            {"id": f"g{i}", "quantity": q, "uncertain": u, "depth": d}
+            for i, (q, u, d) in enumerate(entities)
+        ],
+        "judgements": [
+            {"prediction": f"p{p}", "entity": f"g{g}", "level": level, "attribute_score": s}
+            for p, g, level, s in pairs
+        ],
+    }
+    return JudgedExample.model_validate(row)
+
+
+def counts(result: ExampleResult) -> tuple[float, float, float, float, bool]:
+    return result.predicted, result.truth, result.matched, result.granularity, result.reliable
+
+
+@pytest.mark.parametrize(
+    ("judged", "expected"),
+    [
+        # The line printed in spec 1.9: two claimed, one there, level 3 of 4, half the facts.
+        (example([(2, False)], [(1, False, 4)], [(0, 0, 3, 0.5)]), (2, 1, 1, 0.625, False)),
+        # Quantity comes before score: the good edge yields so that both can be matched.
+        (
+            example(
+                [(1, False), (1, False)],
+                [(1, False, 2), (1, False, 2)],
+                [(0, 0, 2, 1.0), (0, 1, 1, 0.0), (1, 0, 1, 0.0)],
+            ),
+            (2, 2, 2, 0.0, True),
+        ),
+        # One prediction of three is spread over two entities.
+        (
+            example([(3, False)], [(1, False, 2), (2, False, 4)], [(0, 0, 2, 1.0), (0, 1, 2, 1.0)]),
+            (3, 3, 3, 2.0, True),
+        ),
+        # "several" against exactly four: expanded to four, at half credit.
+        (example([(1, True)], [(4, False, 1)], [(0, 0, 1, 1.0)]), (4, 4, 2, 2.0, True)),
+        # Five against an uncertain entity: the entity grows, at full credit.
+        (example([(5, False)], [(1, True, 1)], [(0, 0, 1, 1.0)]), (5, 5, 5, 5.0, True)),
+        # Both uncertain: one unit, full credit.
+        (example([(1, True)], [(1, True, 1)], [(0, 0, 1, 0.5)]), (1, 1, 1, 0.5, True)),
+        # An uncertain hallucination counts as the mean of the certain predictions: (2 + 4) / 2.
+        (
+            example([(2, False), (4, False), (1, True)], [(6, False, 1)], [(0, 0, 1, 0.0)]),
+            (9, 6, 2, 0, False),
+        ),
+        # ... and as 1 where no prediction is certain; the same on the entities' side.
+        (example([(1, True)], [(1, True, 3)], []), (1, 1, 0, 0, False)),
+        # Nothing claimed: reliable, and nothing found.
+        (example([], [(2, False, 1)], []), (0, 2, 0, 0, True)),
+        # Level 0 is no edge.
+        (example([(1, False)], [(1, False, 3)], [(0, 0, 0, 1.0)]), (1, 1, 0, 0, False)),
+    ],
+)
+def test_worked_examples(judged: JudgedExample, expected: tuple[float, ...]) -> None:
+    assert counts(score_example(judged)) == pytest.approx(expected)
+
+
+def test_metrics_of_two_examples() -> None:
+    good = example([(1, False)], [(1, False, 2)], [(0, 0, 1, 1.0)])
+    bad = example([(3, False)], [(2, False, 1)], [(0, 0, 1, 1.0)])
+    empty = example([], [(1, False, 1)], [])
+    metrics = summarise([score_example(judged) for judged in (good, bad, empty)])
+    assert metrics.P == pytest.approx(3 / 4)
+    assert metrics.R == pytest.approx(3 / 4)
+    assert metrics.gP == pytest.approx(2.5 / 4)
+    assert metrics.G == pytest.approx(2.5 / 3)
+    assert metrics.IRR == pytest.approx(2 / 3)
+    assert metrics.gIRR == pytest.approx(0.5 / 3)
+    assert (metrics.examples, metrics.empty) == (3, 1)
+
+
+def test_nothing_at_all_scores_zero() -> None:
+    assert set(summarise([]).model_dump().values()) == {0}
+
+
+def test_edge_score_never_puts_a_coarser_level_above_a_finer_one() -> None:
+    assert edge_score(4, 4, 1.0) == 1.0
+    assert edge_score(1, 4, 1.0) <= edge_score(2, 4, 0.0)
+    assert edge_score(2, 4, 0.2) < edge_score(2, 4, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("correct", "wrong", "recalled", "predicted", "truth", "expected"),
+    [
+        (0, 0, 0, 0, 0, 1.0),
+        (0, 0, 0, 0, 2, 0.0),
+        (0, 0, 0, 3, 0, 0.0),
+        (1, 1, 1, 3, 2, 0.5),
+        (2, 0, 1, 2, 4, 0.4),
+        (0, 0, 0, 2, 2, 0.0),
+    ],
+)
+def test_attribute_score(
+    correct: int, wrong: int, recalled: int, predicted: int, truth: int, expected: float
+) -> None:
+    score = attribute_score(
+        correct=correct,
+        wrong=wrong,
+        recalled=recalled,
+        predicted_facts=predicted,
+        truth_facts=truth,
+    )
+    assert score == pytest.approx(expected)
+
+
+def test_quantities_past_64_bits_are_refused_in_words() -> None:
+    judged = example([(10**9, False)] * 6, [(10**9, False, 1)] * 6, [(0, 0, 1, 1.0)])
+    with pytest.raises(ScoringError, match=r"add up to 12,000,000,000; at most 9,223,372,036"):
+        score_example(judged)
+
+
+def test_intervals_hold_the_estimate_and_repeat_with_the_seed() -> None:
+    results = [
+        score_example(example([(2, False)], [(1 + i % 3, False, 2)], [(0, 0, 1 + i % 2, 0.5)]))
+        for i in range(40)
+    ]
+    groups = [[result] for result in results]
+    intervals, metrics = bootstrap(groups, seed=1), summarise(results).model_dump()
+    assert intervals == bootstrap(groups, seed=1)
+    assert intervals != bootstrap(groups, seed=2)
+    assert all(low <= metrics[name] <= high for name, (low, high) in intervals.items())
+    assert intervals["P"][0] < intervals["P"][1]
+
+
+def test_responses_to_one_image_are_drawn_together() -> None:
+    """With a single image there is nothing to resample: no width, however many responses."""
+    group = [
+        score_example(example([(2, False)], [(k, False, 1)], [(0, 0, 1, 1.0)])) for k in (1, 2)
+    ]
+    low, high = bootstrap([group], seed=1)["P"]
+    assert low == high == pytest.approx(0.75)
