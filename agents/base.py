@@ -13,9 +13,10 @@ from pydantic import BaseModel
 from backends.base import Message, ModelRequest, Sampling
 from backends.registry import Backends
 from prompts import load_prompt
+from schemas.base import Record
 from schemas.config import BackendConfig
 
-In = TypeVar("In", bound=BaseModel)
+In = TypeVar("In", bound=Record)
 Out = TypeVar("Out", bound=BaseModel)
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)

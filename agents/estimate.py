@@ -42,7 +42,7 @@ def _cost(profile: BackendConfig, sent: int, received: int) -> float | None:
         return (sent * profile.price.input + received * profile.price.output) / 1e6
     if not isinstance(profile, LiteLLMConfig):
         return 0.0
-    from backends.litellm_driver import table_price
+    from backends.prices import table_price
 
     price = table_price(profile.model)
     return None if price is None else (sent * price.input + received * price.output) / 1e6

@@ -63,7 +63,7 @@ class Execution(Generic[In, Out]):
             self._write(store, summary)
 
     def _ids(self) -> Iterator[str]:
-        return (item.id for item in self.command.work(self.options))  # type: ignore[attr-defined]
+        return (item.id for item in self.command.work(self.options))
 
     def _fingerprint(self) -> dict[str, Any]:
         """All that can change a result."""
@@ -102,7 +102,7 @@ class Execution(Generic[In, Out]):
                         return await agent.run(item, context)
                     finally:
                         counted = {**asdict(usage), **context.answers}
-                        self._usage[item.id] = counted  # type: ignore[attr-defined]
+                        self._usage[item.id] = counted
 
             total = sum(1 for _ in self._ids())
             policy = RunPolicy(self.options.concurrency, self.config.run.max_error_rate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +16,6 @@ from runtime.files import atomic_writer, write_json
 from schemas.judged import ExampleResult
 from schemas.preference import PreferencePair
 from schemas.record import RevisedRecord
-from scoring.bootstrap import bootstrap
 from scoring.metrics import score_example, summarise
 from scoring.preference import preference_pairs
 
@@ -69,8 +69,6 @@ REFUSED_HINT = "use a stronger editor with --backend rsr=NAME"
 
 
 def _reject(file: Any, totals: RunTotals, identifier: str, row: dict[str, Any]) -> None:
-    import json
-
     totals.rejected[row["kind"]] += 1
     file.write(json.dumps({"id": identifier, **row}, ensure_ascii=False) + "\n")
 
@@ -100,6 +98,8 @@ def _result(record: RevisedRecord, *, revised: bool) -> ExampleResult:
 
 
 def _scores(totals: RunTotals, seed: int) -> dict[str, Any]:
+    from scoring.bootstrap import bootstrap
+
     scores: dict[str, Any] = {"ground_truth": "reference" if totals.reference else "entities"}
     for name, groups in (("before", totals.before), ("after", totals.after)):
         metrics = summarise([result for group in groups for result in group])

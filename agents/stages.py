@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from agents.attribute_judge import AttributeJudge
 from agents.category_judge import CategoryJudge
@@ -13,6 +14,8 @@ from agents.rsr import SemanticRollback
 from agents.rsr_files import write_rsr
 from runtime.files import write_jsonl
 from schemas.record import ImageRecord, JudgedRecord, ParsedRecord, ResponseRecord
+
+Row = TypeVar("Row", bound=ParsedRecord)
 
 
 def split_responses(row: ImageRecord, source: Path, target: Path) -> Iterator[ResponseRecord]:
@@ -33,7 +36,7 @@ def split_responses(row: ImageRecord, source: Path, target: Path) -> Iterator[Re
         )
 
 
-def _moved(row: ParsedRecord, source: Path, target: Path) -> Iterator[ParsedRecord]:
+def _moved(row: Row, source: Path, target: Path) -> Iterator[Row]:
     yield row.model_copy(update={"image": relocate(row.image, source, target)})
 
 

@@ -23,7 +23,6 @@ from runtime.errors import ToolkitError
 from runtime.files import atomic_writer, write_json
 from schemas.judged import ExampleResult
 from schemas.record import PROMPT_STYLES, ImageRecord, JudgedRecord, ResponseRecord
-from scoring.bootstrap import Intervals, bootstrap
 from scoring.metrics import score_example, summarise
 
 METRICS = ("IRR", "P", "R", "F1", "gIRR", "gP", "gR", "gF1", "G")
@@ -84,11 +83,13 @@ def tabulate(
     groups: dict[Group, dict[str, list[ExampleResult]]], seed: int
 ) -> list[dict[str, Any]]:
     """One row for each group: metrics, intervals, examples, empty responses."""
+    from scoring.bootstrap import bootstrap
+
     rows = []
     for (model, style, domain), images in sorted(groups.items()):
         by_image = list(images.values())
         metrics = summarise([result for image in by_image for result in image])
-        intervals: Intervals = bootstrap(by_image, seed=seed)
+        intervals = bootstrap(by_image, seed=seed)
         rows.append(
             {"model": model, "style": style, "domain": domain, "images": len(images)}
             | metrics.model_dump()

@@ -19,6 +19,13 @@ ShortText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1
 LongText = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
 """A response, a caption or a reference."""
 
+
+class Record(StrictModel):
+    """A row that a run works on: its id is unique within the run."""
+
+    id: ShortText
+
+
 Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 """How many objects: a positive whole number, up to a million."""
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.base import LongText, ShortText, StrictModel
+from schemas.base import LongText, Record, ShortText, StrictModel
 from schemas.edit import Edit
 from schemas.entity import Domain, GroundTruthEntity, PredictedEntity
 from schemas.judgement import PairJudgement
@@ -22,10 +22,9 @@ PROMPT_STYLES = {
 """The three prompt styles of GranFact (section 6.1)."""
 
 
-class ImageRecord(StrictModel):
+class ImageRecord(Record):
     """One image, the responses to judge, and its ground truth: `entities` or a `reference`."""
 
-    id: ShortText
     image: str
     domain: Domain | None = None
     prompt: LongText = PROMPT_STYLES["neutral"]
@@ -46,10 +45,9 @@ class ImageRecord(StrictModel):
         return self
 
 
-class ResponseRecord(StrictModel):
+class ResponseRecord(Record):
     """One response of one image: the unit of work. Its id is `IMAGE_ID#INDEX`."""
 
-    id: ShortText
     image_id: ShortText
     index: Annotated[int, Field(strict=True, ge=0)]
     image: str

@@ -70,20 +70,25 @@ def _solve(edges: Sequence[Edge], supplies: Sequence[int], capacities: Sequence[
 
     network = min_cost_flow.SimpleMinCostFlow()
     add = network.add_arc_with_capacity_and_unit_cost
-    first_entity = 2 + len(supplies)
+    # Nodes are numbered in order of the edges: which of several equal optima is found must not
+    # depend on the order of the input.
+    givers = {p: 2 + i for i, p in enumerate(dict.fromkeys(edge.prediction for edge in edges))}
+    takers = {
+        e: 2 + len(givers) + i for i, e in enumerate(dict.fromkeys(edge.entity for edge in edges))
+    }
     arcs = [
         add(
-            2 + edge.prediction,
-            first_entity + edge.entity,
+            givers[edge.prediction],
+            takers[edge.entity],
             min(supplies[edge.prediction], capacities[edge.entity]),
             -round(edge.score * SCALE),
         )
         for edge in edges
     ]
-    for prediction in {edge.prediction for edge in edges}:
-        add(0, 2 + prediction, supplies[prediction], 0)
-    for entity in {edge.entity for edge in edges}:
-        add(first_entity + entity, 1, capacities[entity], 0)
+    for prediction, node in givers.items():
+        add(0, node, supplies[prediction], 0)
+    for entity, node in takers.items():
+        add(node, 1, capacities[entity], 0)
     network.set_node_supply(0, sum(supplies))
     network.set_node_supply(1, -sum(supplies))
     status = network.solve_max_flow_with_min_cost()

@@ -56,7 +56,7 @@ def credit(prediction: JudgedPrediction, entity: JudgedEntity) -> float:
 
 
 def counted(
-    items: Sequence[JudgedPrediction] | Sequence[JudgedEntity],
+    items: Sequence[JudgedPrediction | JudgedEntity],
     quantities: Sequence[int],
     entered: set[int],
 ) -> float:

@@ -87,11 +87,11 @@ def test_metrics_of_two_examples() -> None:
     bad = example([(3, False)], [(2, False, 1)], [(0, 0, 1, 1.0)])
     empty = example([], [(1, False, 1)], [])
     metrics = summarise([score_example(judged) for judged in (good, bad, empty)])
-    assert metrics.P == pytest.approx(3 / 4)
-    assert metrics.R == pytest.approx(3 / 4)
+    assert pytest.approx(3 / 4) == metrics.P
+    assert pytest.approx(3 / 4) == metrics.R
     assert metrics.gP == pytest.approx(2.5 / 4)
-    assert metrics.G == pytest.approx(2.5 / 3)
-    assert metrics.IRR == pytest.approx(2 / 3)
+    assert pytest.approx(2.5 / 3) == metrics.G
+    assert pytest.approx(2 / 3) == metrics.IRR
     assert metrics.gIRR == pytest.approx(0.5 / 3)
     assert (metrics.examples, metrics.empty) == (3, 1)
 
