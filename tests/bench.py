@@ -78,7 +78,7 @@ async def live_calls(folder: Path) -> list[str]:
     ratio = best[0] / plain[0]
     return [
         f"{best[0]:,.0f} live calls/s, {best[1]:.2f} CPU ms a call ({IN_FLIGHT} in flight, 50 ms)",
-        f"{plain[0]:,.0f} live calls/s, {plain[1]:.2f} CPU ms a call with plain litellm.acompletion",
+        f"{plain[0]:,.0f} live calls/s, {plain[1]:.2f} CPU ms a call: plain litellm.acompletion",
         f"{ratio:.2f} x plain LiteLLM (aim ≥ 1.4)",
     ]
 
@@ -212,7 +212,7 @@ def dry_run_memory(folder: Path) -> str:
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     note = "at most " if peak == before else ""
-    return f"{note}{peak / 1024:,.0f} MB peak, {seconds:.0f} s: dry run of {ROWS:,} rows (aim < 300 MB)"
+    return f"{note}{peak / 1024:,.0f} MB peak, {seconds:.0f} s: {ROWS:,}-row dry run (aim < 300)"
 
 
 def main() -> None:
