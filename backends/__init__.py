@@ -1,0 +1,1 @@
+"""Models behind one protocol: drivers, cache, limits, retries and usage."""

@@ -1,0 +1,171 @@
+"""Ask a model for a typed answer: cache, coalescing, budget, limits, retries, one correction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from backends.base import Backend, Completion, ModelRequest
+from backends.cache import ResponseCache
+from backends.limits import Limiter, Sleep
+from backends.parse import check_finish_reason, correction_turn, parse_answer
+from backends.retry import Attempts, retry
+from backends.usage import UsageMeter
+from runtime.errors import ToolkitError
+from schemas.config import BackendConfig
+
+T = TypeVar("T", bound=BaseModel)
+Validate = Callable[[T], None] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed(Generic[T]):
+    """A typed answer, the completion it was read from, and the key it is cached under."""
+
+    value: T
+    completion: Completion
+    cached: bool
+    key: str
+
+
+@dataclass(slots=True)
+class _Flight:
+    """A live request and how many callers wait for it."""
+
+    task: asyncio.Task[Parsed[Any]]
+    waiters: int = 0
+
+
+class ModelClient:
+    """One backend as the agents see it. All agents that use the backend share one client.
+
+    `usage` counts and holds the budget; `limiter` and `sleep` are for tests.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        config: BackendConfig,
+        cache: ResponseCache,
+        usage: UsageMeter,
+        *,
+        limiter: Limiter | None = None,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self.backend, self.config = backend, config
+        self.cache, self.usage = cache, usage
+        self.limiter = limiter or Limiter(config.max_parallel, config.rpm, config.tpm)
+        self._sleep = sleep
+        self._flights: dict[str, _Flight] = {}
+
+    async def structured(
+        self, request: ModelRequest, output: type[T], validate: Validate[T] = None
+    ) -> Parsed[T]:
+        """Answer `request` as an `output`.
+
+        `validate` raises ToolkitError (semantic) for an answer that fits the schema and is
+        wrong all the same. Identical requests in flight become one call. Raises ToolkitError.
+        """
+        self.usage.count("requests")
+        key = request.cache_key(self.backend.identity, output)
+        hit = self._from_cache(key, output, validate)
+        if hit is not None:
+            self.usage.count("cached")
+            return hit
+        flight = self._flights.get(key)
+        if flight is None:
+            task = asyncio.create_task(self._ask(key, request, output, validate))
+            flight = self._flights[key] = _Flight(task)
+        else:
+            self.usage.count("coalesced")
+        return await self._join(key, flight)
+
+    def _from_cache(self, key: str, output: type[T], validate: Validate[T]) -> Parsed[T] | None:
+        completion = self.cache.get(key)
+        if completion is None:
+            return None
+        try:
+            value = parse_answer(completion.text, output, validate)
+        except ToolkitError:
+            return None  # it passed when it was stored, so the check has changed: ask again
+        return Parsed(value, completion, True, key)
+
+    async def _join(self, key: str, flight: _Flight) -> Parsed[Any]:
+        """Wait for a live request; it is cancelled when the last one who waits is."""
+        flight.waiters += 1
+        try:
+            return await asyncio.shield(flight.task)
+        finally:
+            flight.waiters -= 1
+            if flight.waiters == 0:
+                flight.task.cancel()
+                if self._flights.get(key) is flight:
+                    del self._flights[key]
+
+    async def _ask(
+        self, key: str, request: ModelRequest, output: type[T], validate: Validate[T]
+    ) -> Parsed[T]:
+        attempts = Attempts()
+        completion = await self._complete(request, output, attempts)
+        try:
+            value = parse_answer(completion.text, output, validate)
+        except ToolkitError as error:
+            if not error.correctable or attempts.left == 0:
+                raise
+            self.usage.count("corrections")
+            request = correction_turn(request, completion.text, error)
+            completion = await self._complete(request, output, attempts)
+            value = parse_answer(completion.text, output, validate)
+        self.cache.put(key, completion)
+        return Parsed(value, completion, False, key)
+
+    async def _complete(
+        self, request: ModelRequest, output: type[BaseModel], attempts: Attempts
+    ) -> Completion:
+        completion = await retry(
+            lambda: self._call(request, output),
+            attempts,
+            on_retry=lambda: self.usage.count("retries"),
+            sleep=self._sleep,
+        )
+        check_finish_reason(completion)
+        return completion
+
+    async def _call(self, request: ModelRequest, output: type[BaseModel]) -> Completion:
+        expected = sum(len(message.content) for message in request.messages) // 4
+        async with self.limiter.slot(expected) as started:
+            self.usage.check_budget()
+            self.usage.count("calls")
+            try:
+                async with asyncio.timeout(self.config.timeout_s):
+                    completion = self._priced(await self.backend.complete(request, output))
+            except TimeoutError as error:
+                raise self._timeout() from error
+            except ToolkitError as error:
+                if error.kind == "rate_limited":
+                    self.usage.count("rate_limited")
+                    self.limiter.rate_limited(started, error.retry_after)
+                raise
+            used = completion.usage.prompt_tokens + completion.usage.completion_tokens
+            self.limiter.succeeded(expected, used)
+            self.usage.charge(completion.usage)
+        return completion
+
+    def _priced(self, completion: Completion) -> Completion:
+        price, usage = self.config.price, completion.usage
+        if price is None:
+            return completion
+        cost = usage.prompt_tokens * price.input + usage.completion_tokens * price.output
+        paid = usage.model_copy(update={"cost_usd": cost / 1e6})
+        return completion.model_copy(update={"usage": paid})
+
+    def _timeout(self) -> ToolkitError:
+        return ToolkitError(
+            "timeout",
+            f"{self.backend.identity} gave no answer in {self.config.timeout_s:g} s",
+            "raise the backend's timeout_s or lower its max_parallel",
+        )

@@ -1,0 +1,184 @@
+"""Any model that LiteLLM reaches. LiteLLM is imported at the first call, not before."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from functools import cache, cached_property
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel
+
+from backends.base import Capabilities, Completion, ModelRequest
+from backends.chat import chat_arguments, read_completion
+from backends.openai_http import OpenAIEndpoint
+from backends.provider_errors import from_exception
+from backends.structured import Mode
+from runtime.errors import ToolkitError
+from schemas.config import LiteLLMConfig
+
+logger = logging.getLogger(__name__)
+
+_DIRECT = "hosted_vllm/"
+_OPENAI_COMPATIBLE = (_DIRECT, "openai/")
+_PROBE_S = 3.0
+_KEY_VARIABLES = {
+    "anthropic": ("ANTHROPIC_API_KEY",),
+    "cohere_chat": ("COHERE_API_KEY",),
+    "deepseek": ("DEEPSEEK_API_KEY",),
+    "fireworks_ai": ("FIREWORKS_AI_API_KEY", "FIREWORKS_API_KEY"),
+    "gemini": ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+    "groq": ("GROQ_API_KEY",),
+    "mistral": ("MISTRAL_API_KEY",),
+    "openai": ("OPENAI_API_KEY",),
+    "openrouter": ("OPENROUTER_API_KEY",),
+    "together_ai": ("TOGETHERAI_API_KEY", "TOGETHER_API_KEY"),
+    "xai": ("XAI_API_KEY",),
+}
+
+
+@cache
+def import_litellm() -> ModuleType:
+    """LiteLLM, quiet and offline. The first call takes about three seconds."""
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else it tries a download
+    import litellm
+
+    litellm.telemetry = False
+    litellm.suppress_debug_info = True
+    for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    module: ModuleType = litellm
+    return module
+
+
+class LiteLLMBackend:
+    """One LiteLLM model id.
+
+    `hosted_vllm/…` with an `api_base` is any OpenAI-compatible endpoint and goes there directly;
+    every other id, `openai/…` among them, goes through LiteLLM.
+    """
+
+    def __init__(self, config: LiteLLMConfig, identity: str | None = None) -> None:
+        self.config = config
+        # Where it is served does not change what a model says: a moved server keeps its cache.
+        self.identity = identity or f"{config.model}#{config.structured}"
+        self._endpoint: OpenAIEndpoint | None = None
+        self._price_warned = False
+
+    @cached_property
+    def capabilities(self) -> Capabilities:
+        """What the config states; else LiteLLM's table. An OpenAI-compatible endpoint of one's
+        own is not in it, and is taken to have all but vision.
+        """
+        model, config = self.config.model, self.config
+        known: dict[str, bool] = {"json_schema": True, "logprobs": True, "seed": True}
+        if config.api_base is None or not model.startswith(_OPENAI_COMPATIBLE):
+            litellm = import_litellm()
+            supported = litellm.get_supported_openai_params(model) or []
+            known = {name: name in supported for name in ("logprobs", "seed")}
+            known["json_schema"] = bool(config.api_base) or litellm.supports_response_schema(model)
+            known["vision"] = litellm.supports_vision(model)
+        stated = {"vision": config.vision, "logprobs": config.logprobs}
+        return Capabilities(**known | {k: v for k, v in stated.items() if v is not None})
+
+    async def complete(self, request: ModelRequest, output: type[BaseModel]) -> Completion:
+        """Ask the model once. Raises ToolkitError."""
+        arguments = chat_arguments(request, output, self._mode(), self.capabilities)
+        name = self.config.model
+        if name.startswith(_DIRECT) and self.config.api_base:
+            if self._endpoint is None:
+                self._endpoint = OpenAIEndpoint(self.config.api_base, self._key())
+            answer = await self._endpoint.chat(name.removeprefix(_DIRECT), arguments)
+            return read_completion(answer, name)
+        response = await self._through_litellm(arguments)
+        completion = read_completion(response.model_dump(), name)
+        paid = completion.usage.model_copy(update={"cost_usd": self._cost(response)})
+        return completion.model_copy(update={"usage": paid})
+
+    async def check(self) -> None:
+        """The key is set and the endpoint answers. Raises ToolkitError (auth, prerequisite)."""
+        config = self.config
+        named = (config.api_key_env,) if config.api_key_env else ()
+        provider = _provider(config.model)
+        accepted = named or (() if config.api_base else _KEY_VARIABLES.get(provider, ()))
+        if accepted and not any(os.environ.get(variable) for variable in accepted):
+            raise ToolkitError(
+                "auth",
+                f"{config.model}: environment variable {accepted[0]} is not set",
+                f"export {accepted[0]}=… or choose another backend with --backend",
+            )
+        if config.api_base:
+            await _probe(config.api_base, config.model)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._endpoint is not None:
+            await self._endpoint.close()
+        if import_litellm.cache_info().currsize:
+            await import_litellm().close_litellm_async_clients()
+
+    def _mode(self) -> Mode:
+        if self.config.structured != "auto":
+            return self.config.structured
+        if self.capabilities.json_schema:
+            return "json_schema"
+        supported = import_litellm().get_supported_openai_params(self.config.model) or []
+        return "json" if "response_format" in supported else "prompt"
+
+    def _key(self) -> str | None:
+        return os.environ.get(self.config.api_key_env) if self.config.api_key_env else None
+
+    async def _through_litellm(self, arguments: dict[str, Any]) -> Any:
+        key = self._key()
+        own_endpoint = {"api_base": self.config.api_base} if self.config.api_base else {}
+        try:
+            return await import_litellm().acompletion(
+                model=self.config.model,
+                # The OpenAI client insists on a key; own endpoints mostly want none.
+                api_key=key or ("none" if own_endpoint else None),
+                num_retries=0,
+                max_retries=0,
+                timeout=self.config.timeout_s,
+                drop_params=True,
+                **own_endpoint,
+                **arguments,
+            )
+        except Exception as error:
+            known = from_exception(self.config.model, error, key or "")
+            if known is None:
+                raise
+            raise known from error
+
+    def _cost(self, response: Any) -> float:
+        """US dollars by LiteLLM's table; 0 for an own endpoint and for an unknown price."""
+        cost = response._hidden_params.get("response_cost")
+        config = self.config
+        if cost is None and not (config.api_base or config.price or self._price_warned):
+            self._price_warned = True
+            logger.warning("%s: price unknown, counted as $0; set `price`", config.model)
+        return float(cost or 0.0)
+
+
+def _provider(model: str) -> str:
+    if "/" in model:
+        return model.split("/", 1)[0]
+    return "anthropic" if model.startswith("claude") else "openai"
+
+
+async def _probe(url: str, model: str) -> None:
+    address = urlsplit(url)
+    port = address.port or (443 if address.scheme == "https" else 80)
+    try:
+        opening = asyncio.open_connection(address.hostname, port)
+        _, writer = await asyncio.wait_for(opening, _PROBE_S)
+        writer.close()
+    except (OSError, TimeoutError) as error:
+        start = "ollama serve" if model.startswith("ollama") else "vllm serve MODEL"
+        raise ToolkitError(
+            "prerequisite",
+            f"{model}: nothing answers at {url}",
+            f"start it, e.g. `{start}`, or correct `api_base` in the config",
+        ) from error

@@ -1,0 +1,118 @@
+"""From the config to clients: one backend, one limiter and one client for each profile."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+
+from backends.base import Backend
+from backends.cache import ResponseCache
+from backends.client import ModelClient
+from backends.usage import UsageMeter
+from runtime.errors import ToolkitError
+from schemas.config import (
+    BackendConfig,
+    Config,
+    FakeConfig,
+    LiteLLMConfig,
+    LlamaCppConfig,
+    RulesConfig,
+)
+
+_CURES = {
+    "vision": "use a vision model, or set `vision: true` if this one sees images",
+    "logprobs": "use a model that gives log-probabilities, or set `logprobs: true` if it does",
+}
+
+
+def open_backend(config: BackendConfig) -> Backend:
+    """The driver of a profile. Nothing is started or asked before its first call."""
+    match config:
+        case RulesConfig():
+            from backends.rules.driver import RulesBackend
+
+            return RulesBackend(config)
+        case LiteLLMConfig():
+            from backends.litellm_driver import LiteLLMBackend
+
+            return LiteLLMBackend(config)
+        case LlamaCppConfig():
+            from backends.llama_cpp_driver import LlamaCppBackend
+
+            return LlamaCppBackend(config)
+        case FakeConfig():
+            from backends.fake import FakeBackend
+
+            return FakeBackend.from_config(config)
+    raise TypeError(f"no driver for {type(config).__name__}")
+
+
+class Backends:
+    """The clients of a run. Use as `async with Backends(config, cache, usage) as backends`."""
+
+    def __init__(self, config: Config, cache: ResponseCache, usage: UsageMeter) -> None:
+        self.config, self.cache, self.usage = config, cache, usage
+        self._clients: dict[str, ModelClient] = {}
+
+    def client(self, agent: str) -> ModelClient:
+        """The client that `agent` asks. Agents on one profile share it, and so its limits.
+
+        Raises ToolkitError (config) when the config maps the agent to no backend.
+        """
+        name = self.config.backend_name(agent)
+        if name not in self._clients:
+            profile = self.profile(agent)
+            backend = open_backend(profile)
+            self._clients[name] = ModelClient(backend, profile, self.cache, self.usage)
+        return self._clients[name]
+
+    def profile(self, agent: str) -> BackendConfig:
+        """The profile that `agent` uses. Raises ToolkitError (config)."""
+        try:
+            return self.config.backend(agent)
+        except KeyError:
+            name = self.config.backend_name(agent)
+            raise _no_such_backend(agent, name, self.config.backends) from None
+
+    async def check(
+        self, agents: Iterable[str], needs: Mapping[str, set[str]] | None = None
+    ) -> None:
+        """Fail before money is spent: name, key, endpoint, and what each agent `needs`.
+
+        `needs` maps an agent to names of capabilities: `{"discriminator": {"vision"}}`. Raises
+        ToolkitError (config, auth, prerequisite, capability).
+        """
+        clients = {agent: self.client(agent) for agent in agents}
+        for client in dict.fromkeys(clients.values()):
+            await client.backend.check()
+        for agent, client in clients.items():
+            for need in sorted((needs or {}).get(agent, ())):
+                if not getattr(client.backend.capabilities, need):
+                    name = self.config.backend_name(agent)
+                    raise ToolkitError(
+                        "capability",
+                        f"{agent} needs {need}, which its backend {name} does not have",
+                        _CURES.get(need, f"choose another one with --backend {agent}=NAME"),
+                    )
+
+    async def close(self) -> None:
+        """Release every backend's sessions and servers."""
+        for client in self._clients.values():
+            await client.backend.close()
+
+    async def __aenter__(self) -> Backends:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+
+def _no_such_backend(agent: str, name: str, known: Iterable[str]) -> ToolkitError:
+    names = sorted({"rules", *known})
+    near = difflib.get_close_matches(name, names, n=1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    return ToolkitError(
+        "config",
+        f"{agent} is mapped to the backend {name}, which the config does not define",
+        f"{meant}known backends: {', '.join(names)}",
+    )

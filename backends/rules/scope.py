@@ -1,0 +1,138 @@
+"""Which noun phrases claim an object: no negation, no speculation, no picture words, no parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from backends.rules import lexicon
+from backends.rules.noun_phrases import Mention, noun_lemma
+
+if TYPE_CHECKING:
+    from spacy.tokens import Token
+
+Scope = Literal["object", "part", "none"]
+
+_SIGHT = {"visible", "present", "shown", "seen", "apparent", "evident", "depicted", "there"}
+_COMPLETELY = {"fully", "entirely", "clearly", "completely", "wholly", "directly", "very"}
+_ABSENCE = {"absence", "lack", "devoid", "free", "instead", "rather", "empty", "shortage"}
+_LIKENESS = {
+    "shape", "form", "style", "likeness", "color", "colour", "idea", "theme", "name", "direction",
+    "impression", "image", "memory", "thought", "appearance", "sense", "possibility", "feel",
+}  # fmt: skip
+_MODALS = {"could", "might", "may", "would", "should", "can"}
+_SEE = {"see", "observe", "spot", "notice", "find", "glimpse", "view", "make"}
+_MADE = {"make", "consist", "compose", "construct", "build", "craft", "form"}
+_OBJECTS = {"dobj", "attr", "oprd", "ccomp", "xcomp", "prep", "advcl", "agent", "dative", "acomp"}
+
+
+def scope_of(mention: Mention) -> Scope:
+    """Whether the phrase names an object, a part of one, or nothing that is listed."""
+    noun, lemma = mention.noun, mention.lemma
+    if mention.determiner == "pronoun":
+        return "none"
+    name = " ".join(token.lower_ for token in mention.category)
+    single = len(mention.category) == 1
+    if not single and lexicon.is_compound(name.rpartition(" ")[0], lemma):
+        return "object" if lexicon.is_physical(name, known_only=True) else "none"
+    if lexicon.is_part(lemma) and not lexicon.listed("keep", lemma):
+        return "part"
+    if lexicon.listed("low_information", lemma):
+        return "none" if single else "object"
+    if lemma in ("picture", "photo", "photograph") and _hangs(mention):
+        return "object"
+    proper = noun.pos_ == "PROPN" or noun.pos_ == "NUM"
+    if not single and proper and not lexicon.listed("meta", lemma):
+        return "object"
+    return "object" if lexicon.is_physical(lemma) else "none"
+
+
+def _hangs(mention: Mention) -> bool:
+    """A picture that is a thing in the room and not the image itself."""
+    words = {adjective.lower() for adjective in mention.adjectives}
+    words |= {token.lower_ for child in mention.noun.rights for token in child.subtree}
+    return bool(words & {"framed", "hanging", "hung", "hangs", "wall"})
+
+
+def is_claimed(mention: Mention) -> bool:
+    """Whether the text says that the thing is there: not denied, not supposed, not a likeness."""
+    if mention.determiner == "no" or _is_viewer(mention):
+        return False
+    if mention.top.dep_ in ("nsubj", "nsubjpass") and _denied_subject(mention):
+        return False
+    node = mention.top
+    while node.dep_ != "ROOT":
+        if _blocks(node, node.head, mention):
+            return False
+        node = node.head
+    return True
+
+
+def _is_viewer(mention: Mention) -> bool:
+    """The camera that took the picture ("facing the camera")."""
+    definite = mention.determiner == "the" and mention.top.dep_ in ("pobj", "dobj", "poss")
+    return lexicon.listed("viewer", mention.lemma) and definite and len(mention.category) == 1
+
+
+def _denied_subject(mention: Mention) -> bool:
+    """"a dog is not visible", "no dog can be seen"."""
+    verb = mention.top.head
+    if not _is_negated(verb) or mention.determiner == "the":
+        return False
+    predicates = [verb, *verb.rights]
+    seen = any(token.lower_ in _SIGHT for token in predicates)
+    return seen and not any(token.lower_ in _COMPLETELY for token in verb.subtree)
+
+
+def _is_negated(verb: Token) -> bool:
+    return any(child.dep_ == "neg" for child in verb.children)
+
+
+def _blocks(node: Token, above: Token, mention: Mention) -> bool:
+    """Whether the step from `node` up to `above` takes the claim back."""
+    dep = node.dep_
+    if dep == "conj":
+        return _says_no(above) and mention.determiner == "bare"
+    if above.pos_ == "ADP" and dep in ("pobj", "pcomp"):
+        return _preposition_blocks(node, above)
+    if dep == "advcl" and any(child.lower_ in ("if", "though") for child in node.lefts):
+        return _has(node, "as") or _has(node, "if")
+    if dep not in _OBJECTS:
+        return dep == "acl" and above.lower_ in ("evidence", "suggestion", "hint")
+    if lexicon.listed("speculative", above.lemma_):
+        return dep != "prep" or node.lower_ in ("for", "of", "to", "as", "about")
+    if lexicon.listed("speculative_adjective", above.lower_):
+        return True
+    verb = above.pos_ in ("VERB", "AUX")
+    if verb and dep in ("dobj", "attr", "ccomp", "xcomp", "oprd") and _is_negated(above):
+        return True
+    return verb and dep != "prep" and _is_hypothetical(above)
+
+
+def _has(node: Token, word: str) -> bool:
+    return any(child.lower_ == word for child in node.lefts)
+
+
+def _says_no(noun: Token) -> bool:
+    """"no people or cars": the coordinated noun shares the "no"."""
+    return any(child.lower_ in ("no", "neither", "without") for child in noun.lefts)
+
+
+def _preposition_blocks(node: Token, preposition: Token) -> bool:
+    above = preposition.head
+    lower = preposition.lower_
+    if lower in ("without", "unlike", "despite", "like", "than", "except", "if"):
+        return not (lower == "like" and above.lemma_ == "look")
+    if lower == "of" and above.lower_ in _ABSENCE:
+        return True
+    if lower in ("of", "as", "in", "to") and noun_lemma(above) in _LIKENESS:
+        return True
+    if lower == "of" and above.lemma_ in _MADE:
+        return True
+    return lower == "for" and node.dep_ == "pcomp"
+
+
+def _is_hypothetical(verb: Token) -> bool:
+    """"which could accommodate two vehicles", but not "can be seen" and not "could be a pond"."""
+    if verb.lemma_ in _SEE or verb.lemma_ in ("be", "have", "include"):
+        return False
+    return any(child.lower_ in _MODALS and child.dep_ == "aux" for child in verb.lefts)

@@ -1,0 +1,1 @@
+"""Running agents over many records: errors, store, runner, manifest, progress, commands."""

@@ -1,0 +1,118 @@
+"""The flags every agent command shares, and how a command ends. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime.errors import EXIT_INPUT, EXIT_INTERRUPTED, ToolkitError
+
+# What a shell reports for a program that died writing to a closed pipe (128 + SIGPIPE).
+_EXIT_BROKEN_PIPE = 141
+
+Main = Callable[[Sequence[str] | None], int]
+
+
+@dataclass(frozen=True)
+class CommandOptions:
+    """The parsed flags; None where the config decides."""
+
+    input: Path
+    output: Path
+    config: Path | None
+    backends: tuple[str, ...]
+    limit: int | None
+    seed: int | None
+    concurrency: int
+    dry_run: bool
+    max_cost: float | None
+    max_error_rate: float | None
+    retry_rejected: bool
+    overwrite: bool
+
+
+def parse_options(prog: str, description: str, argv: Sequence[str] | None = None) -> CommandOptions:
+    """Parse the shared flags; argparse exits with 2 on a bad command line, 0 on `--help`."""
+    given = build_parser(prog, description).parse_args(argv)
+    return CommandOptions(**(vars(given) | {"backends": tuple(given.backends)}))
+
+
+def build_parser(prog: str, description: str) -> argparse.ArgumentParser:
+    """The parser behind `parse_options`."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=description,
+        epilog="The same command on the same output directory continues it.",
+    )
+    add = parser.add_argument
+    add("input", metavar="INPUT", type=Path, help="JSONL or Parquet file, one record a row")
+    add("--output", metavar="DIR", type=Path, required=True, help="directory for the results")
+    add("--config", metavar="FILE", type=Path, help="YAML file: backends, agents, run")
+    add("--backend", metavar="NAME|AGENT=NAME", dest="backends", action="append", default=[],
+        help="backend of all agents or of one; may be given several times")  # fmt: skip
+    add("--limit", metavar="N", type=_positive_int, help="use only the first N records")
+    add("--seed", metavar="N", type=int, help="seed of everything random")
+    add("--concurrency", metavar="N", type=_positive_int, default=64,
+        help="records in flight (default: 64)")  # fmt: skip
+    add("--dry-run", action="store_true", help="check everything, count the calls, make none")
+    add("--max-cost", metavar="USD", type=_positive_float, help="stop when this much is spent")
+    add("--max-error-rate", metavar="X", type=_share,
+        help="stop when more than this share of the records fails, 0 to 1")  # fmt: skip
+    add("--retry-rejected", action="store_true", help="run the rejected records again")
+    add("--overwrite", action="store_true", help="discard the run that DIR holds")
+    return parser
+
+
+def exit_on_error(main: Main) -> Main:
+    """Turn what a command raises into its exit code and a plain message on stderr."""
+
+    @functools.wraps(main)
+    def guarded(argv: Sequence[str] | None = None) -> int:
+        try:
+            return main(argv)
+        except ToolkitError as error:
+            hint = f"\n  → {error.hint}" if error.hint else ""
+            print(f"error: {error.message}{hint}", file=sys.stderr)
+            return EXIT_INPUT if error.exit_code is None else error.exit_code
+        except KeyboardInterrupt:
+            print("interrupted; run the same command again to continue", file=sys.stderr)
+            return EXIT_INTERRUPTED
+        except BrokenPipeError:
+            # The reader left; keep the interpreter from complaining when it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return _EXIT_BROKEN_PIPE
+
+    return guarded
+
+
+def _positive_int(text: str) -> int:
+    value = int(text) if text.isdecimal() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
+    return value
+
+
+def _positive_float(text: str) -> float:
+    value = _float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return value
+
+
+def _share(text: str) -> float:
+    value = _float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}")
+    return value
+
+
+def _float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")

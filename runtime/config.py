@@ -1,0 +1,115 @@
+"""Reads the config file and applies `--backend`; says what is wrong with either."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from runtime.errors import ToolkitError
+from runtime.validation import describe_errors, nearest
+from schemas.config import Config
+
+_USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
+
+
+def load_config(
+    path: Path | None, overrides: Sequence[str] = (), *, agents: Collection[str] = ()
+) -> Config:
+    """The config of a file (or the default one), with the `--backend` overrides applied.
+
+    An override `NAME` puts every agent on that backend, `AGENT=NAME` one agent. `agents` are
+    the names an override or the file may use; empty means any. `gguf` and `script` become
+    relative to the file. Raises ToolkitError("config") with file, dotted key and expectation.
+    """
+    config = _parse(path) if path else Config()
+    _check_names(config, agents, source=str(path))
+    config = config.model_copy(update={"agents": _override(config.agents, overrides)})
+    _check_names(config, agents, source="--backend")
+    return config
+
+
+def dump_config(config: Config) -> dict[str, Any]:
+    """What was passed and what it became, fit to be published: no passwords, no local folders."""
+    return {
+        "passed": _publishable(config.model_dump(mode="json", exclude_unset=True)),
+        "resolved": _publishable(config.model_dump(mode="json")),
+    }
+
+
+def without_userinfo(text: str) -> str:
+    """A text whose URLs have lost their `user:password@`."""
+    return _USERINFO.sub("", text)
+
+
+def _parse(path: Path) -> Config:
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        message = f"{path}: {error.strerror or error}"
+        raise ToolkitError("config", message, "check the path after --config") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}:{mark.line + 1}" if mark else str(path)
+        reason = getattr(error, "problem", None) or " ".join(str(error).split())
+        hint = "correct the config file"
+        raise ToolkitError("config", f"{place}: not valid YAML: {reason}", hint) from None
+    data = {} if data is None else data
+    try:
+        config = Config.model_validate(data)
+    except ValidationError as error:
+        message = f"{path}: {describe_errors(error, data, Config)}"
+        raise ToolkitError("config", message, "correct the config file") from None
+    return _with_paths(config, path.parent)
+
+
+def _with_paths(config: Config, folder: Path) -> Config:
+    """Files named by a backend stand beside the config; `~` is the home directory."""
+    backends = {}
+    for name, backend in config.backends.items():
+        files = {
+            field: str(folder / Path(value).expanduser())
+            for field in ("gguf", "script")
+            if (value := getattr(backend, field, None))
+        }
+        backends[name] = backend.model_copy(update=files)
+    cache = str(Path(config.run.cache).expanduser())
+    run = config.run if cache == config.run.cache else config.run.model_copy(
+        update={"cache": cache}
+    )  # fmt: skip
+    return config.model_copy(update={"backends": backends, "run": run})
+
+
+def _override(agents: dict[str, str], overrides: Sequence[str]) -> dict[str, str]:
+    for name in overrides:
+        if "=" not in name:
+            agents = {"default": name}
+    pairs = (name.split("=", 1) for name in overrides if "=" in name)
+    return agents | {agent.strip(): name.strip() for agent, name in pairs}
+
+
+def _check_names(config: Config, agents: Collection[str], source: str) -> None:
+    backends = sorted({*config.backends, "rules"})
+    for agent, name in config.agents.items():
+        if agents and agent not in {*agents, "default"}:
+            message = f"{source}: agents.{agent}: unknown agent{nearest(agent, agents)}"
+            hint = f"known: default, {', '.join(sorted(agents))}"
+            raise ToolkitError("config", message, hint)
+        if name not in backends:
+            message = f"{source}: agents.{agent}: unknown backend {name!r}{nearest(name, backends)}"
+            hint = f"known: {', '.join(backends)}; a --config file can define more"
+            raise ToolkitError("config", message, hint)
+
+
+def _publishable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _publishable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_publishable(item) for item in value]
+    if isinstance(value, str):
+        return Path(value).name if value.startswith(("/", "~")) else without_userinfo(value)
+    return value

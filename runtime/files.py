@@ -1,0 +1,176 @@
+"""Record files: JSONL or Parquet in, JSONL out. Streams; memory does not grow with rows."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, NamedTuple, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+
+from runtime.errors import ToolkitError
+from runtime.validation import describe_errors
+
+Record = TypeVar("Record", bound=BaseModel)
+
+_PARTIAL = ".partial"
+_HINT = "correct the file and run again; nothing was written"
+
+
+class InputFile(NamedTuple):
+    """A file whose rows are all valid: how many are used, and the hex sha256 of its bytes."""
+
+    records: int
+    sha256: str
+
+
+def read_records(path: Path, model: type[Record], *, limit: int | None = None) -> Iterator[Record]:
+    """Yield the rows of a JSONL or `.parquet` file as `model`s, at most `limit` of them.
+
+    Raises ToolkitError("input") that names file, line, field and expectation, on the first row
+    that does not validate or whose `id` has been used before.
+    """
+    rows = _parquet_rows if path.suffix == ".parquet" else _jsonl_rows
+    lines: dict[bytes, int] = {}
+    with _readable(path):
+        for number, record in islice(rows(path, model), limit):
+            identifier = getattr(record, "id", None)
+            if identifier is not None:
+                _check_unique(path, str(identifier), number, lines)
+            yield record
+
+
+def validate_all(path: Path, model: type[Record], *, limit: int | None = None) -> InputFile:
+    """Read every row once before anything is written or paid for.
+
+    Raises ToolkitError("input") as `read_records` does, and when there is no row at all.
+    """
+    if path.exists() and not path.is_file():
+        # Rows are read several times, which a pipe does not allow.
+        raise ToolkitError("input", f"{path}: not a file", "give a JSONL or .parquet file")
+    records = sum(1 for _ in read_records(path, model, limit=limit))
+    if records == 0:
+        raise ToolkitError("input", f"{path}: has no records", "give a file with at least one row")
+    with path.open("rb") as handle:
+        return InputFile(records, hashlib.file_digest(handle, "sha256").hexdigest())
+
+
+@contextlib.contextmanager
+def atomic_writer(path: Path) -> Iterator[IO[str]]:
+    """Open a text file that appears under its name only when complete and on disk.
+
+    On an error the temporary file is removed and an older file of that name stays as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{_PARTIAL}")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="\n") as handle:
+            yield handle
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def partial_files(directory: Path) -> list[Path]:
+    """What killed processes left of files they were writing with `atomic_writer`."""
+    return list(directory.glob(f".*{_PARTIAL}"))
+
+
+def write_jsonl(path: Path, rows: Iterable[BaseModel | Mapping[str, Any]]) -> int:
+    """Write one JSON object a line, atomically; returns the number of rows."""
+    count = 0
+    with atomic_writer(path) as handle:
+        for row in rows:
+            plain = row.model_dump(mode="json") if isinstance(row, BaseModel) else row
+            handle.write(json.dumps(plain, ensure_ascii=False) + "\n")
+            count += 1
+    return count
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write one JSON document, indented and with sorted keys, atomically."""
+    with atomic_writer(path) as handle:
+        json.dump(value, handle, ensure_ascii=False, indent=2, sort_keys=True)
+        handle.write("\n")
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ToolkitError("input", f"{path}: {reason}", "check the path of the input") from error
+
+
+def _jsonl_rows(path: Path, model: type[Record]) -> Iterator[tuple[int, Record]]:
+    with path.open("rb") as handle:
+        for number, line in enumerate(handle, 1):
+            text = line.removeprefix(b"\xef\xbb\xbf").strip()
+            if text:
+                try:
+                    record = model.model_validate_json(text)
+                except ValidationError as error:
+                    raise _bad_json_line(f"{path}:{number}", text, model, error) from None
+                yield number, record
+
+
+def _bad_json_line(
+    place: str, text: bytes, model: type[BaseModel], error: ValidationError
+) -> ToolkitError:
+    try:
+        data = from_json(text)
+    except ValueError as problem:
+        # One record is one line, so only the column of pydantic's position means something.
+        reason = str(problem).replace(" at line 1 column ", " at column ")
+        hint = "give one JSON object a line, or a .parquet file"
+        return ToolkitError("input", f"{place}: not valid JSON: {reason}", hint)
+    return ToolkitError("input", f"{place}: {describe_errors(error, data, model)}", _HINT)
+
+
+def _parquet_rows(path: Path, model: type[Record]) -> Iterator[tuple[int, Record]]:
+    from pyarrow import ArrowInvalid
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        file = ParquetFile(path)
+    except ArrowInvalid as error:
+        raise ToolkitError("input", f"{path}: not a Parquet file: {error}", _HINT) from None
+    with file:
+        number = 0
+        for batch in file.iter_batches(batch_size=1024):
+            for row in batch.to_pylist():
+                number += 1
+                data = _without_nulls(row)
+                try:
+                    record = model.model_validate(data)
+                except ValidationError as error:
+                    message = f"{path}:{number}: {describe_errors(error, data, model)}"
+                    raise ToolkitError("input", message, _HINT) from None
+                yield number, record
+
+
+def _without_nulls(value: Any) -> Any:
+    """A Parquet column is null where the row has no such key."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    return value
+
+
+def _check_unique(path: Path, identifier: str, number: int, lines: dict[bytes, int]) -> None:
+    digest = hashlib.blake2b(identifier.encode(), digest_size=16).digest()
+    first = lines.setdefault(digest, number)
+    if first != number:
+        message = f"{path}:{number}: id: {identifier!r} was already used in line {first}"
+        raise ToolkitError("input", message, "give every record its own id; nothing was written")

@@ -1,0 +1,54 @@
+"""`grainwise COMMAND …`: a thin index of the commands that `python -m` runs."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Sequence
+
+from runtime.command_line import exit_on_error
+from runtime.errors import ToolkitError
+from runtime.validation import nearest
+
+COMMANDS = {
+    "rsr": ("agents.rsr", "responses → preference pairs with margins (the main job)"),
+    "response-parser": ("agents.response_parser", "responses → the objects they claim"),
+    "category-judge": ("agents.category_judge", "claimed objects → level on each category path"),
+    "attribute-judge": ("agents.attribute_judge", "compatible pairs → facts that hold"),
+    "score": ("scoring", "judged responses → the nine GranFact metrics"),
+    "granfact": ("benchmarks.granfact", "responses of models → table of metrics with intervals"),
+    "check": ("agents.check", "ask every configured backend whether it works"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; without one, list them."""
+    return exit_on_error(_main)(argv)
+
+
+def _main(argv: Sequence[str] | None) -> int:
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in ("-h", "--help"):
+        print("usage: grainwise COMMAND …   (grainwise COMMAND --help for its flags)\n")
+        for name, (module, text) in COMMANDS.items():
+            print(f"  {name:16} {text}  [python -m {module}]")
+        return 0
+    if words[0] not in COMMANDS:
+        message = f"unknown command {words[0]!r}{nearest(words[0], COMMANDS)}"
+        raise ToolkitError("config", message, "run `grainwise --help` for the list")
+    check_agents_package()
+    module = COMMANDS[words[0]][0]
+    target = f"{module}.__main__" if module == "scoring" else module
+    return int(importlib.import_module(target).main(words[1:]))
+
+
+def check_agents_package() -> None:
+    """Raises ToolkitError("prerequisite") when `agents` is the package of `openai-agents`."""
+    if importlib.util.find_spec("agents.rsr") is None:
+        raise ToolkitError(
+            "prerequisite",
+            "the package `agents` of this environment is not grainwise's; openai-agents installs "
+            "one of the same name",
+            "use an environment of its own for grainwise, or `pip uninstall openai-agents`",
+        )

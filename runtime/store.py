@@ -1,0 +1,261 @@
+"""The append-only journal of a run: each record ends in exactly one outcome, kill -9 or not."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from pydantic import Field, model_validator
+
+from runtime.errors import ErrorKind, ToolkitError
+from runtime.files import partial_files, write_json
+from schemas.base import StrictModel
+
+JOURNAL, HEADER = ".outcomes.jsonl", ".run.json"
+_SYNC_SECONDS = 5.0
+
+
+class Failure(StrictModel):
+    """Why a record has no value, and what would help."""
+
+    kind: ErrorKind
+    reason: str
+    hint: str = ""
+
+
+class Outcome(StrictModel):
+    """How one record ended: `value` or `failure`. `index` is its 0-based place in the input."""
+
+    id: str
+    index: int
+    value: dict[str, Any] | None = None
+    failure: Failure | None = None
+    usage: dict[str, int | float] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _is_one_of_two(self) -> Self:
+        if (self.value is None) == (self.failure is None):
+            raise ValueError("an outcome is either a value or a failure")
+        return self
+
+
+class Tally(NamedTuple):
+    """Number of records with a value, and of failures by kind (sorted by kind)."""
+
+    done: int
+    rejected: dict[str, int]
+
+
+class _Place(NamedTuple):
+    offset: int
+    length: int
+    failure_kind: str | None
+
+
+class OutcomeStore:
+    """Outcomes of one run in one directory; use as a context manager.
+
+    Only their places are kept in memory. One process at a time may hold a directory.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        fingerprint: Mapping[str, Any],
+        *,
+        outputs: Sequence[str] = (),
+        overwrite: bool = False,
+        retry_rejected: bool = False,
+    ) -> None:
+        """Open a new run or continue the one that `directory` holds.
+
+        `fingerprint` (plain JSON values) is all that can change results; `outputs` names the
+        files the run will write there, so that a later `overwrite` can remove them. With
+        `retry_rejected` failures count as not done. Raises ToolkitError("input") when the
+        directory belongs to a different run, to something else, or to a running process.
+        """
+        self._directory = directory
+        self._places: dict[str, _Place] = {}
+        self._check_directory()
+        self._descriptor = _open_locked(directory)
+        self._synced = time.monotonic()
+        try:
+            self._claim(json.loads(json.dumps(fingerprint)), sorted(outputs), overwrite)
+            self._load()
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+        if retry_rejected:
+            kept = {key: place for key, place in self._places.items() if not place.failure_kind}
+            self._places = kept
+
+    def done(self, record_id: str) -> bool:
+        """Whether this record has its outcome."""
+        return record_id in self._places
+
+    def get(self, record_id: str) -> Outcome | None:
+        """The outcome of a record, read back from disk."""
+        place = self._places.get(record_id)
+        if place is None:
+            return None
+        return Outcome.model_validate_json(os.pread(self._descriptor, place.length, place.offset))
+
+    def iterate_in_order(self, record_ids: Iterable[str]) -> Iterator[Outcome]:
+        """The outcomes of these records, in this order; records without one are left out."""
+        return (outcome for key in record_ids if (outcome := self.get(key)) is not None)
+
+    def tally(self, record_ids: Iterable[str]) -> Tally:
+        """Count the outcomes of these records."""
+        kinds = Counter(self._places[key].failure_kind for key in record_ids if key in self._places)
+        done = kinds.pop(None, 0)
+        return Tally(done, {kind: kinds[kind] for kind in sorted(filter(None, kinds))})
+
+    def append(self, outcome: Outcome) -> None:
+        """Add an outcome; a later one for the same record wins.
+
+        Raises ToolkitError("prerequisite") when the disk does not take it.
+        """
+        line = outcome.model_dump_json(exclude_defaults=True).encode() + b"\n"
+        try:
+            written = os.write(self._descriptor, line)
+            if written != len(line):
+                raise OSError(f"only {written} of {len(line)} bytes were written")
+        except OSError as error:
+            # Cut what was written, or the next line would be glued to half a line.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, self._end)
+            message = f"cannot write {self._directory / JOURNAL}: {error.strerror or error}"
+            hint = "free some disk space, then run the same command again to continue"
+            raise ToolkitError("prerequisite", message, hint) from error
+        kind = outcome.failure.kind if outcome.failure else None
+        self._places[outcome.id] = _Place(self._end, len(line), kind)
+        self._end += len(line)
+        if time.monotonic() - self._synced > _SYNC_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Make sure that all outcomes survive a power loss."""
+        os.fsync(self._descriptor)
+        self._synced = time.monotonic()
+
+    def close(self) -> None:
+        """Flush, and let other processes use the directory."""
+        self.flush()
+        os.close(self._descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _check_directory(self) -> None:
+        directory = self._directory
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            names = set(os.listdir(directory)) - {path.name for path in partial_files(directory)}
+        except OSError as error:
+            message = f"{directory}: {error.strerror or error}"
+            raise ToolkitError("input", message, "choose another --output") from error
+        is_new = not names or (names == {JOURNAL} and not (directory / JOURNAL).stat().st_size)
+        if HEADER not in names and not is_new:
+            message = f"{directory}: has files that no run of grainwise left there"
+            raise ToolkitError("input", message, "choose another --output or an empty directory")
+
+    def _claim(self, fingerprint: dict[str, Any], outputs: list[str], overwrite: bool) -> None:
+        """Tie the directory to this run, or make sure that it already is."""
+        for path in partial_files(self._directory):
+            path.unlink()
+        header = _read_header(self._directory)
+        if header and overwrite:
+            self._clear(header["outputs"])
+        elif header:
+            _check_fingerprint(self._directory, header["fingerprint"], fingerprint)
+            return
+        content = {"fingerprint": fingerprint, "outputs": outputs}
+        write_json(self._directory / HEADER, content)
+
+    def _clear(self, outputs: Iterable[str]) -> None:
+        for name in outputs:
+            # Plain names only: a header from elsewhere must not remove files elsewhere.
+            (self._directory / Path(name).name).unlink(missing_ok=True)
+        # The header last: without one, a directory that holds files is not ours.
+        os.ftruncate(self._descriptor, 0)
+        (self._directory / HEADER).unlink()
+
+    def _load(self) -> None:
+        """Index the journal and cut a last line that a killed process left unfinished."""
+        self._end = 0
+        with (self._directory / JOURNAL).open("rb") as handle:
+            for number, line in enumerate(handle, 1):
+                row = _parse_line(line)
+                if row is None:
+                    if handle.read(1):
+                        message = f"{self._directory / JOURNAL}:{number}: damaged line"
+                        hint = "delete that line to redo its record, or start over with --overwrite"
+                        raise ToolkitError("input", message, hint)
+                    break
+                kind = row["failure"]["kind"] if "failure" in row else None
+                self._places[row["id"]] = _Place(self._end, len(line), kind)
+                self._end += len(line)
+        os.ftruncate(self._descriptor, self._end)
+
+
+def _open_locked(directory: Path) -> int:
+    descriptor = os.open(directory / JOURNAL, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        message = f"another run is writing to {directory}"
+        raise ToolkitError("input", message, "wait for it or choose another --output") from None
+    return descriptor
+
+
+def _read_header(directory: Path) -> dict[str, Any] | None:
+    try:
+        header = json.loads((directory / HEADER).read_text(encoding="utf-8"))
+        return {"fingerprint": dict(header["fingerprint"]), "outputs": list(header["outputs"])}
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        message = f"{directory / HEADER}: damaged"
+        raise ToolkitError("input", message, "choose another --output") from None
+
+
+def _parse_line(line: bytes) -> dict[str, Any] | None:
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) and "id" in row else None
+
+
+def _check_fingerprint(directory: Path, was: dict[str, Any], now: dict[str, Any]) -> None:
+    old, new = dict(_flatten(was)), dict(_flatten(now))
+    changed = [
+        f"{key}: {old.get(key, 'absent')} → {new.get(key, 'absent')}"
+        for key in sorted({*old, *new})
+        if old.get(key) != new.get(key)
+    ]
+    if changed:
+        message = f"{directory} holds a different run: {'; '.join(changed)}"
+        hint = "choose another --output, or start over with --overwrite"
+        raise ToolkitError("input", message, hint)
+
+
+def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _flatten(item, f"{prefix}.{key}" if prefix else key)
+    else:
+        yield prefix, json.dumps(value, ensure_ascii=False)

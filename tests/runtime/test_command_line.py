@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runtime.command_line import CommandOptions, exit_on_error, parse_options
+from runtime.errors import ToolkitError
+
+ROOT = Path(__file__).parents[2]
+REQUIRED = ["in.jsonl", "--output", "out"]
+
+
+def parse(*words: str) -> CommandOptions:
+    return parse_options("python -m agents.rsr", "Makes pairs.", [*REQUIRED, *words])
+
+
+def test_only_input_and_output_are_required() -> None:
+    assert parse() == CommandOptions(
+        input=Path("in.jsonl"), output=Path("out"), config=None, backends=(), limit=None,
+        seed=None, concurrency=64, dry_run=False, max_cost=None, max_error_rate=None,
+        retry_rejected=False, overwrite=False,
+    )  # fmt: skip
+
+
+def test_every_flag_arrives() -> None:
+    words = (
+        "--config c.yaml --backend rules --backend rsr=gemini --limit 5 --seed 0 --concurrency 8 "
+        "--dry-run --max-cost 2.5 --max-error-rate 1 --retry-rejected --overwrite"
+    )
+    assert parse(*words.split()) == CommandOptions(
+        input=Path("in.jsonl"), output=Path("out"), config=Path("c.yaml"),
+        backends=("rules", "rsr=gemini"), limit=5, seed=0, concurrency=8, dry_run=True,
+        max_cost=2.5, max_error_rate=1.0, retry_rejected=True, overwrite=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--limit", "0"], "argument --limit: expected a whole number above 0, got '0'"),
+        (["--limit", "-3"], "argument --limit: expected a whole number above 0, got '-3'"),
+        (["--concurrency", "x"], "argument --concurrency: expected a whole number above 0, got "),
+        (["--max-cost", "nan"], "argument --max-cost: expected a number above 0, got 'nan'"),
+        (["--max-cost", "inf"], "argument --max-cost: expected a number above 0, got 'inf'"),
+        (["--max-error-rate", "2"], "argument --max-error-rate: expected a number from 0 to 1, "),
+        (["--colour"], "unrecognized arguments: --colour"),
+    ],
+)
+def test_a_bad_flag_exits_with_2(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse(*words)
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_parser_imports_no_third_party_package() -> None:
+    code = (
+        "import sys; before = set(sys.modules); import runtime.command_line; "
+        "new = {name.partition('.')[0] for name in set(sys.modules) - before}; "
+        "print(sorted(new - set(sys.stdlib_module_names)))"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "['runtime']"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (ToolkitError("auth", "no key", "set KEY"), 3, "error: no key\n  → set KEY\n"),
+        (ToolkitError("config", "bad"), 2, "error: bad\n"),
+        (ToolkitError("budget", "spent"), 4, "error: spent\n"),
+        (ToolkitError("error_rate", "many"), 5, "error: many\n"),
+        (ToolkitError("server", "500"), 2, "error: 500\n"),
+        (KeyboardInterrupt(), 130, "interrupted; run the same command again to continue\n"),
+    ],
+)
+def test_what_a_command_raises_becomes_its_exit_code(
+    error: BaseException, code: int, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @exit_on_error
+    def main(argv: Sequence[str] | None) -> int:
+        raise error
+
+    assert main([]) == code
+    assert capsys.readouterr().err == text
+
+
+def test_programming_errors_and_plain_results_pass_through() -> None:
+    @exit_on_error
+    def main(argv: Sequence[str] | None) -> int:
+        return 10 // len(argv or ())
+
+    assert main(["x"]) == 10
+    with pytest.raises(ZeroDivisionError):
+        main([])
+
+
+def test_a_closed_pipe_ends_quietly() -> None:
+    code = (
+        "import sys\nfrom runtime.command_line import exit_on_error\n"
+        "@exit_on_error\ndef main(argv):\n"
+        "    while True:\n        print('x' * 10000)\n"
+        "sys.exit(main([]))"
+    )
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    child = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, **pipes)
+    assert child.stdout and child.stderr
+    child.stdout.readline()
+    child.stdout.close()
+    assert child.stderr.read() == ""
+    child.stderr.close()
+    assert child.wait(timeout=30) == 141
