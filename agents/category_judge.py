@@ -16,17 +16,26 @@ from schemas.record import JudgedRecord, ParsedRecord
 
 async def decide(prediction: str, target: str, context: AgentContext) -> CategoryDecision:
     """How `prediction` relates to `target`. Equal names need no call."""
-    if prediction.casefold() == target.casefold():
+    if same_name(prediction, target):
         return "is_a"
     question = CategoryQuestion(prediction=prediction, target=target)
     return (await context.ask("category_judge", question, CategoryAnswer)).decision
 
 
+def same_name(one: str, other: str) -> bool:
+    """Equal but for case and a plural s."""
+    return one.casefold().removesuffix("s") == other.casefold().removesuffix("s")
+
+
 async def level_on_path(prediction: str, path: Sequence[str], context: AgentContext) -> int:
     """1-based position of the finest node that the prediction supports; 0 if incompatible.
 
-    Walks from fine to coarse and stops at the first `is_a` or `cannot_refer_to`.
+    A prediction that has the name of a node is at that node: nothing finer on the path can exclude
+    it. Otherwise walks from fine to coarse and stops at the first `is_a` or `cannot_refer_to`.
     """
+    for level in range(len(path), 0, -1):
+        if same_name(prediction, path[level - 1]):
+            return level
     for level in range(len(path), 0, -1):
         decision = await decide(prediction, path[level - 1], context)
         if decision == "is_a":

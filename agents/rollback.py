@@ -42,10 +42,20 @@ async def decide_edits(
     category_edits = {edit.prediction: edit for edit in found if edit}
     kept, origin = _apply(predictions, category_edits)
     pairs_after = await judge(kept, entities, context) if category_edits else pairs
-    quantity_edits = _quantity_edits(kept, origin, entities, pairs_after)
-    return tuple(
-        sorted([*category_edits.values(), *quantity_edits], key=lambda edit: edit.prediction)
-    )
+    surplus = _surplus(kept, origin, entities, pairs_after)
+    edits = []
+    for index, prediction in enumerate(predictions):
+        edit = category_edits.get(index)
+        left = surplus.get(index)
+        if edit and edit.kind == "rollback" and left == 0:
+            # Every object of that node is described already: this one is not in the image.
+            edits.append(_edit("delete", index, prediction))
+            continue
+        if edit:
+            edits.append(edit)
+        if left is not None:
+            edits.append(_edit("quantity", index, prediction, quantity=left))
+    return tuple(edits)
 
 
 async def _category_edit(
@@ -105,22 +115,22 @@ def _apply(
     return kept, origin
 
 
-def _quantity_edits(
+def _surplus(
     predictions: Sequence[PredictedEntity],
     origin: Sequence[int],
     entities: Sequence[GroundTruthEntity],
     pairs: Sequence[PairJudgement],
-) -> list[Edit]:
-    """One edit for each compatible prediction that claims more than the image holds."""
+) -> dict[int, int]:
+    """Former index of each compatible prediction that claims too many → how many there are."""
     compatible = {pair.prediction for pair in pairs}
     assigned = score_response(predictions, entities, pairs).assigned
-    edits = []
+    surplus = {}
     for index in sorted(compatible):
-        prediction = predictions[index]
-        stated = 1 if prediction.quantity == "uncertain" else prediction.quantity
+        quantity = predictions[index].quantity
+        stated = 1 if quantity == "uncertain" else quantity
         if assigned.get(index, 0) < stated:
-            edits.append(_edit("quantity", origin[index], prediction, None, assigned.get(index, 0)))
-    return edits
+            surplus[origin[index]] = assigned.get(index, 0)
+    return surplus
 
 
 def _edit(

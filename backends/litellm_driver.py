@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import warnings
 from functools import cache, cached_property
 from types import ModuleType
 from typing import Any
@@ -50,6 +51,8 @@ def import_litellm() -> ModuleType:
     litellm.suppress_debug_info = True
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    # It leaves a coroutine behind when a call is cancelled between its thread and the loop.
+    warnings.filterwarnings("ignore", r"coroutine '\w+\.acompletion' was never awaited")
     module: ModuleType = litellm
     return module
 

@@ -52,3 +52,7 @@ def check_agents_package() -> None:
             "one of the same name",
             "use an environment of its own for grainwise, or `pip uninstall openai-agents`",
         )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -49,7 +49,7 @@ def _postmodifier(token: Token) -> list[str]:
         subjects = [c for c in token.lefts if c.dep_ in ("nsubj", "nsubjpass")]
         relative = subjects and subjects[0].lower_ in ("that", "which", "who")
         return _clause_facts(token) if relative else []
-    if token.dep_ == "prep" and token.lower_ in _PLACES | {"with", "in"}:
+    if token.dep_ == "prep" and token.lower_ in _PLACES:
         return [_phrase(token)]
     if token.dep_ == "amod":
         return _adjectives(token)
@@ -139,7 +139,9 @@ def _verb_phrase(verb: Token, passive: bool) -> list[str]:
         return []
     if verb.lemma_ in _LINKING:
         return _clause_facts(verb)
-    form = verb.text if passive or verb.tag_ == "VBG" else gerund(verb.lemma_)
+    perfect = any(child.lemma_ == "have" and child.dep_ == "aux" for child in verb.lefts)
+    participle = passive or verb.tag_ == "VBG" or (verb.tag_ == "VBN" and not perfect)
+    form = verb.text if participle else gerund(verb.lemma_)
     tail: list[Token] = []
     for child in verb.rights:
         if child.dep_ in ("dobj", "prt", "prep", "advmod", "oprd", "acomp", "agent"):
@@ -148,7 +150,7 @@ def _verb_phrase(verb: Token, passive: bool) -> list[str]:
                 tail += more
         elif child.dep_ not in ("punct",):
             break
-    return [" ".join([form, _joined(tail)]).strip().lower()] if form else []
+    return [" ".join([form[:1].lower() + form[1:], _joined(tail)]).strip()]
 
 
 def _positions(verb: Token) -> list[str]:
@@ -181,20 +183,23 @@ def _core(token: Token) -> list[Token]:
 
 
 def _joined(tokens: list[Token]) -> str:
-    text = "".join(token.text_with_ws for token in tokens)
-    return " ".join(text.split()).strip(" ,.;:")
+    text = " ".join(token.text for token in tokens if not token.is_space)
+    for mark in ("'s", ",", "'"):
+        text = text.replace(f" {mark}", mark)
+    return text.strip(" ,.;:")
 
 
 def part_facts(mention: Mention) -> list[str]:
     """A part as facts of its owner: "long trunk", "eyes open", "roof tiled"."""
+    if lexicon.listed("meta", mention.lemma) and not mention.adjectives:
+        return []
     words = [word for word in mention.adjectives if word not in _EMPTY]
     count = [token.text for token in mention.count]
     name = " ".join([*count, *words, *(t.text for t in mention.category)]).lower()
     predicates = _predicate(mention.top)
+    for child in mention.noun.rights:
+        if child.dep_ in ("acl", "amod"):
+            predicates += _postmodifier(child)
     if predicates:
         return [f"{name} {fact}" for fact in predicates]
-    described = [
-        f"{name} {fact}" for child in mention.noun.rights if child.dep_ == "acl"
-        for fact in _postmodifier(child)
-    ]  # fmt: skip
-    return described or [name]
+    return [name] if " " in name else []

@@ -35,6 +35,8 @@ def decide(prediction: str, target: str) -> CategoryDecision:
 
 def _by_words(p: Phrase, t: Phrase) -> CategoryDecision:
     """For names that the hierarchy does not know."""
+    if not p.words or not t.words:
+        return "cannot_refer_to"
     if p.words > t.words:
         return "is_a"
     if p.words < t.words:

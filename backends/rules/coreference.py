@@ -67,6 +67,8 @@ class Linker:
             known = self.entity_of(subject)
             if known is not None:
                 return self._identify(known, mention)
+            if subject.pos_ == "NOUN" and not lexicon.listed("meta", noun_lemma(subject)):
+                return None
         found = self._same_thing(mention)
         if found is None and claimed:
             found = Entity(mention, mention.quantity)
@@ -97,6 +99,8 @@ class Linker:
             return self._definite(mention)
         for entity in reversed(self.entities):
             same = entity.lemma == mention.lemma and _fits(entity, mention)
+            if same and _is_the_same_place(entity, mention):
+                return entity
             if same and (_sums_up(mention) or _repeats(entity, mention)):
                 return entity
         return self._group_for_member(mention)
@@ -169,9 +173,6 @@ def identity_subject(mention: Mention) -> Token | None:
     top = mention.top
     head = top.head
     if top.dep_ == "appos":
-        # A list without its last comma is parsed as an apposition, too.
-        if any(child.dep_ == "conj" for child in top.rights):
-            return None
         return head if head.pos_ in ("NOUN", "PROPN", "PRON", "NUM") else None
     verb = head
     if top.dep_ == "oprd" and head.lemma_ in ("call", "name", "know", "label"):
@@ -238,6 +239,9 @@ def _same_noun(entity: Entity, mention: Mention) -> bool:
     if mention.numbered and isinstance(mention.quantity, int) and isinstance(entity.quantity, int):
         if mention.quantity != entity.quantity:
             return False
+    described = {word for m in entity.mentions for word in m.adjectives}
+    if len(mention.category) == 1 and mention.lemma in described:
+        return True
     words = {t.lower_ for m in entity.mentions for t in m.category}
     inside = len(mention.category) == 1 and mention.noun.is_title and mention.noun.lower_ in words
     return (mention.lemma in lemmas and _fits(entity, mention)) or inside
@@ -277,6 +281,12 @@ def _apart(entity: Entity, mention: Mention) -> bool:
 def _sides(mention: Mention) -> set[str]:
     nouns = [prep for prep in mention.noun.rights if prep.dep_ == "prep"]
     return {t.lower_ for prep in nouns for t in prep.subtree if t.lower_ in _SIDES}
+
+
+def _is_the_same_place(entity: Entity, mention: Mention) -> bool:
+    """"in a grassy field … on a green field": scenery told twice is one."""
+    place = lexicon.listed("scenery", mention.lemma) and mention.determiner in ("a", "bare")
+    return place and entity.mentions[0].noun.sent != mention.noun.sent and not mention.count
 
 
 def _sexes_differ(entity: Entity, mention: Mention) -> bool:

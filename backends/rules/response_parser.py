@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from backends.rules import lexicon
 from backends.rules.attributes import part_facts, stated_facts
-from backends.rules.coreference import Entity, Linker
+from backends.rules.coreference import Entity, Linker, is_alternative
 from backends.rules.language import read
 from backends.rules.noun_phrases import Mention, find_mentions
 from backends.rules.scope import is_claimed, scope_of
@@ -68,7 +68,8 @@ def read_claims(text: str, domain: Domain | None = None) -> tuple[Claim, ...]:
         entity = linker.add(mention, claimed=is_claimed(mention))
         if entity is not None:
             claim = claims.setdefault(id(entity), Claim(entity, entity.mentions))
-            claim.facts += stated_facts(mention)
+            if not is_alternative(mention):
+                claim.facts += stated_facts(mention)
     for part in parts:
         owner = _owner(part, linker)
         if owner is not None:

@@ -17,7 +17,9 @@ _COMPLETELY = {"fully", "entirely", "clearly", "completely", "wholly", "directly
 _ABSENCE = {"absence", "lack", "devoid", "free", "instead", "rather", "empty", "shortage"}
 _LIKENESS = {
     "shape", "form", "style", "likeness", "color", "colour", "idea", "theme", "name", "direction",
-    "impression", "image", "memory", "thought", "appearance", "sense", "possibility", "feel",
+    "impression", "pattern", "design", "print", "motif", "game", "match", "round", "sport", "hint",
+    "glimpse", "behavior", "presence", "role", "work",
+    "impression", "memory", "thought", "appearance", "sense", "possibility", "feel",
 }  # fmt: skip
 _MODALS = {"could", "might", "may", "would", "should", "can"}
 _SEE = {"see", "observe", "spot", "notice", "find", "glimpse", "view", "make"}
@@ -29,6 +31,8 @@ def scope_of(mention: Mention) -> Scope:
     """Whether the phrase names an object, a part of one, or nothing that is listed."""
     noun, lemma = mention.noun, mention.lemma
     if mention.determiner == "pronoun":
+        return "none"
+    if lexicon.listed("venue", lemma):
         return "none"
     name = " ".join(token.lower_ for token in mention.category)
     single = len(mention.category) == 1
@@ -103,6 +107,8 @@ def _blocks(node: Token, above: Token, mention: Mention) -> bool:
     if lexicon.listed("speculative_adjective", above.lower_):
         return True
     verb = above.pos_ in ("VERB", "AUX")
+    if verb and dep == "dobj" and _is_pictured(above):
+        return True
     if verb and dep in ("dobj", "attr", "ccomp", "xcomp", "oprd") and _is_negated(above):
         return True
     return verb and dep != "prep" and _is_hypothetical(above)
@@ -128,7 +134,23 @@ def _preposition_blocks(node: Token, preposition: Token) -> bool:
         return True
     if lower == "of" and above.lemma_ in _MADE:
         return True
+    if lower in ("by", "of", "from", "for", "in", "at") and _is_bare_name(node):
+        return not lexicon.listed("meta", noun_lemma(above))
     return lower == "for" and node.dep_ == "pcomp"
+
+
+def _is_bare_name(node: Token) -> bool:
+    """"by Oliver Goldsmith", "of Qantas": whose it is and not what it is."""
+    unknown = not lexicon.is_physical(node.lower_, known_only=True)
+    return node.pos_ == "PROPN" and unknown and not any(c.dep_ == "det" for c in node.lefts)
+
+
+def _is_pictured(verb: Token) -> bool:
+    """"a poster showing a ship": what a picture inside the image shows is not there."""
+    shows = verb.lemma_ in ("feature", "depict", "show", "display", "portray", "read", "bear")
+    owners = [verb.head] if verb.dep_ in ("acl", "relcl", "advcl") else list(verb.lefts)
+    lemmas = {noun_lemma(owner) for owner in owners if owner.pos_ in ("NOUN", "PROPN")}
+    return shows and any(lexicon.listed("representation", lemma) for lemma in lemmas)
 
 
 def _is_hypothetical(verb: Token) -> bool:

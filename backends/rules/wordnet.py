@@ -56,6 +56,7 @@ class Wordnet:
         self._files: list[str] = []
         self._lemmas: list[tuple[str, ...]] = []
         self._senses: dict[str, list[tuple[int, int]]] = {}
+        self._filed_below: dict[int, set[str]] = {}
         self._closures: dict[int, frozenset[int]] = {}
         self._chosen: dict[str, tuple[int, ...]] = {}
 
@@ -88,19 +89,26 @@ class Wordnet:
         self._chosen.clear()
 
     def _place(self, keys: Sequence[str], parents: Sequence[int]) -> int:
-        """The names' most frequent synset of the parents' sort, else a new one, below the parents."""
-        known = [number for key in keys for _, number in sorted(self._senses.get(key, ()))]
-        file = self._files[parents[0]]
-        for number in known:
-            if self._files[number] == file or not self._walk(number).isdisjoint(parents):
-                break
-        else:
-            number = self._add(file, (), [(key, _EXTENSION_RANK) for key in keys[:1]])
+        """The synset that the names have among the parents' sort, else a new one; linked below."""
+        number = self._sense_like(keys[0], parents)
+        if number is None:
+            number = self._add(self._files[parents[0]], (), [(keys[0], _EXTENSION_RANK)])
         for parent in parents:
             # A parent that lies below the kind already would close a loop.
             if number not in self._walk(parent):
                 self._parents[number] += (parent,)
         return number
+
+    def _sense_like(self, key: str, parents: Sequence[int]) -> int | None:
+        """The sense that is below a parent already, else one filed where a parent's kinds are."""
+        forms = dict.fromkeys((key, self.singular(key), key.replace(" ", "")))
+        known = [number for form in forms for _, number in sorted(self._senses.get(form, ()))]
+        if len(known) == 1:
+            return known[0]
+        below = (n for n in known if not self._walk(n).isdisjoint(parents))
+        files = set().union(*(self._filed_below.get(parent, {self._files[parent]})
+                              for parent in parents))  # fmt: skip
+        return next(below, next((n for n in known if self._files[n] in files), None))
 
     def _walk(self, synset: int) -> set[int]:
         """What `closure` gives, while the hierarchy still grows."""
@@ -124,6 +132,8 @@ class Wordnet:
         number = len(self._files)
         self._files.append(file)
         self._parents.append(tuple(parents))
+        for parent in self._parents[-1]:
+            self._filed_below.setdefault(parent, set()).add(file)
         self._lemmas.append(tuple(lemma for lemma, _ in ranked))
         for lemma, rank in ranked:
             self._senses.setdefault(lemma, []).append((rank, number))
@@ -139,21 +149,31 @@ class Wordnet:
         if found is None:
             forms = [key, self.singular(key)]
             if not any(form in self._senses for form in forms) and " " in key:
-                joined = key.replace(" ", "")
-                forms = [joined, self.singular(joined)]
+                return self._joined(key)
             chosen = (number for form in dict.fromkeys(forms) for number in self._select(form))
             found = self._chosen[key] = tuple(dict.fromkeys(chosen))
         return found
 
+    def _joined(self, key: str) -> tuple[int, ...]:
+        """Senses of a compound spelled as one word, where it is a kind of its last word."""
+        whole, last = self.synsets(key.replace(" ", "")), self.synsets(key.rpartition(" ")[2])
+        if last and not self.below(whole, last):
+            whole = ()
+        self._chosen[key] = whole
+        return whole
+
     def _select(self, lemma: str) -> Iterator[int]:
-        """Drop rare senses, and persons named after things ("dog", "mouse", "pig")."""
+        """A curated name means what the table says, no more. Of WordNet's senses the rare ones
+        are dropped, and persons named after things ("dog", "pig").
+        """
         ranked = sorted(self._senses.get(lemma, ()))
-        first = next((rank for rank, _ in ranked if rank != _EXTENSION_RANK), 0)
+        first = ranked[0][0] if ranked else 0
         seen_thing = False
         for rank, number in ranked:
             person = self._files[number] == _PERSON_FILE
-            if rank == _EXTENSION_RANK:
-                yield number
+            if first == _EXTENSION_RANK:
+                if rank == _EXTENSION_RANK:
+                    yield number
             elif rank <= first + _SENSE_WINDOW and not (person and seen_thing):
                 yield number
                 seen_thing = seen_thing or not person

@@ -54,12 +54,14 @@ def run(
         ("croissant", [CAT], ("delete", None, None)),
         ("iPhone 17", [CAT, PHONE], ("rollback", "iPhone", None)),
         (("cats", 3), [CAT], ("quantity", None, 1)),
+        # A second cat that is not there has no node of its own to fall back to.
+        (["cat", "Persian cats"], [CAT], ("delete", None, None)),
     ],
 )
 def test_edits(
     tmp_path: Path, claim: Any, entities: list[Any], expected: tuple[str, str | None, int | None]
 ) -> None:
-    texts = {"A text.": [claim], "Revised.": []}
+    texts = {"A text.": claim if isinstance(claim, list) else [claim], "Revised.": []}
     result, _ = run(tmp_path, texts, ["Revised."] * 2, entities)
     edit = result.edits[0]
     assert (edit.kind, edit.replacement, edit.quantity) == expected
