@@ -18,12 +18,13 @@ from backends.registry import Backends
 from backends.usage import UsageMeter
 from prompts import load_prompt
 from runtime.command_line import CommandOptions
+from runtime.errors import ToolkitError
 from runtime.files import InputFile, write_jsonl
 from runtime.manifest import Execution as ExecutionNote
 from runtime.manifest import build_manifest, write_manifest
 from runtime.progress import CallSnapshot, Progress
 from runtime.runner import RunPolicy, RunSummary, run_agent
-from runtime.store import Outcome, OutcomeStore
+from runtime.store import Outcome, OutcomeStore, Tally
 from schemas.config import Config
 
 # Profile fields that change how fast or at what price an answer comes, never the answer.
@@ -120,6 +121,7 @@ class Execution(Generic[In, Out]):
         lines = list(self.command.write(Results(directory, outcomes, self.config.run.seed)))
         totals = sum((Counter(o.usage) for o in outcomes()), Counter())
         answers = sum((_answers(o) for o in outcomes() if o.value is not None), Counter())
+        tally = store.tally(self._ids())
         manifest = build_manifest(
             agent=self.command.agent.name,
             config=self.config,
@@ -128,7 +130,7 @@ class Execution(Generic[In, Out]):
             prompts=self._prompts(),
             schemas={self.command.row.__name__: schema_digest(self.command.row)},
             models=_models(answers),
-            tally=store.tally(self._ids()),
+            tally=tally,
             usage=answers,
             execution=self._note(summary, totals),
         )
@@ -136,6 +138,18 @@ class Execution(Generic[In, Out]):
         seconds = manifest["execution"]["wall_seconds"]
         for line in [*lines, _cost_line(totals, seconds), f"wrote {directory}"]:
             print(line)
+        self._check_failures(tally)
+
+    def _check_failures(self, tally: Tally) -> None:
+        """The runner's gate needs some records to judge by; here all of them are in."""
+        failed = sum(tally.rejected.values())
+        share = failed / (tally.done + failed)
+        if share > self.config.run.max_error_rate:
+            raise ToolkitError(
+                "error_rate",
+                f"{failed} of {tally.done + failed} records failed: see rejected.jsonl",
+                "remove the cause and run again with --retry-rejected, or raise --max-error-rate",
+            )
 
     def _note(self, summary: RunSummary, totals: Counter[str]) -> ExecutionNote:
         return ExecutionNote(

@@ -118,14 +118,14 @@ def names(text: str, category: str, allowed: Sequence[str]) -> bool:
 
 
 def _is_known(category: str, known: set[str]) -> bool:
-    """The same name, or one that shares its last word: "cats" after "two cats", "pro phone"."""
-    name = category.casefold()
-    heads = {_singular(other.split()[-1]) for other in known}
-    return name in known or _singular(name.split()[-1]) in heads
+    """Whether one of its words heads a known name: "cats" after "Persian cat" is no new claim."""
+    heads = {stem for name in known for stem in _stems(name.split()[-1])}
+    return any(heads & _stems(word) for word in category.casefold().split())
 
 
-def _singular(word: str) -> str:
-    return re.sub(r"(?<=..)(?:es|s)$", "", word)
+def _stems(word: str) -> set[str]:
+    """The word and what it may be a plural of."""
+    return {word, word.removesuffix("s"), word.removesuffix("es")}
 
 
 if __name__ == "__main__":

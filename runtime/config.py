@@ -11,8 +11,8 @@ import yaml
 from pydantic import ValidationError
 
 from runtime.errors import ToolkitError
-from runtime.validation import describe_errors, nearest
 from schemas.config import Config
+from schemas.validation import describe_errors, nearest
 
 _USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
 

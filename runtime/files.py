@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from runtime.errors import ToolkitError
-from runtime.validation import describe_errors
+from schemas.validation import describe_errors
 
 Record = TypeVar("Record", bound=BaseModel)
 

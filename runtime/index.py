@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from runtime.command_line import exit_on_error
 from runtime.errors import ToolkitError
-from runtime.validation import nearest
+from schemas.validation import nearest
 
 COMMANDS = {
     "rsr": ("agents.rsr", "responses → preference pairs with margins (the main job)"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 
 class StrictModel(BaseModel):
@@ -29,5 +29,11 @@ class Record(StrictModel):
 Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 """How many objects: a positive whole number, up to a million."""
 
-Quantity = Count | Literal["uncertain"]
+
+def _number(value: object) -> object:
+    # A Parquet column cannot hold both numbers and "uncertain", so numbers come as text there.
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+Quantity = Annotated[Count | Literal["uncertain"], BeforeValidator(_number)]
 """A stated count, or "uncertain" for "several", "many", ranges and bare plurals."""

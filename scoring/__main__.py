@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,8 +12,8 @@ from typing import TextIO
 
 from pydantic import ValidationError
 
-from schemas.explain import explain
 from schemas.judged import ExampleResult, JudgedExample, Metrics
+from schemas.validation import describe_errors
 
 
 class BadLine(Exception):
@@ -70,7 +71,7 @@ def _results(lines: TextIO, name: str) -> Iterator[ExampleResult]:
             example = JudgedExample.model_validate_json(line)
             result = score_example(example)
         except ValidationError as error:
-            raise BadLine(f"{name}:{number}: {'; '.join(explain(error, JudgedExample))}") from None
+            raise BadLine(f"{name}:{number}: {_problems(line, error)}") from None
         except ScoringError as error:
             raise BadLine(f"{name}:{number}: {error}") from None
         if example.id in seen:
@@ -79,6 +80,14 @@ def _results(lines: TextIO, name: str) -> Iterator[ExampleResult]:
         seen[example.id] = number
         print(result.model_dump_json())
         yield result.model_copy(update={"assignments": ()})
+
+
+def _problems(line: str, error: ValidationError) -> str:
+    try:
+        data = json.loads(line)
+    except ValueError as problem:
+        return f"not valid JSON: {problem}"
+    return describe_errors(error, data, JudgedExample)
 
 
 def _write(path: Path, metrics: Metrics) -> None:

@@ -76,9 +76,7 @@ def read_ranks(source: Path, part: str) -> dict[str, list[str]]:
     return ranks
 
 
-def keep_visible(
-    synsets: dict[str, Synset], ranks: dict[str, list[str]]
-) -> dict[str, Synset]:
+def keep_visible(synsets: dict[str, Synset], ranks: dict[str, list[str]]) -> dict[str, Synset]:
     """The synsets of things that one can see."""
     physical = ranks[_PHYSICAL_ROOT[0]][_PHYSICAL_ROOT[1] - 1]
     visible = {ranks[lemma][rank - 1] for lemma, rank in _VISIBLE_ROOTS}
@@ -121,7 +119,7 @@ def plain_adjectives(source: Path) -> str:
     kinds and are left out, as are words that are more often nouns.
     """
     order = read_ranks(source, "adj")
-    relational = set()
+    relational: set[str] = set()
     for line in read_dict(source, "data.adj"):
         if line.startswith(" "):
             continue
@@ -136,8 +134,14 @@ def plain_adjectives(source: Path) -> str:
         lemma, _, rest = key.partition("%")
         if lemma.isalpha():
             uses[lemma] += int(tags) * {"1": -1, "3": 1, "5": 1}.get(rest[0], 0)
-    return "\n".join(sorted(word for word in uses if uses[word] > 0 and word in order
-                            and word not in relational)) + "\n"
+    return (
+        "\n".join(
+            sorted(
+                word for word in uses if uses[word] > 0 and word in order and word not in relational
+            )
+        )
+        + "\n"
+    )
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ _SHOWING = {
     "create", "add", "contain", "have", "give", "convey", "provide", "contribute", "make",
     "draw", "dominate", "engage", "serve", "represent", "resemble", "know", "allow", "enjoy",
 }  # fmt: skip
+_SIDES = {"side", "top", "bottom", "front", "back", "edge", "corner", "end", "half", "part", "section"}
 _EMPTY = {
     "visible", "present", "seen", "there", "evident", "apparent", "available", "likely", "able",
     "same", "certain", "possible", "overall", "main", "primary", "prominent", "various", "such",
@@ -70,23 +71,31 @@ def _predicate(top: Token) -> list[str]:
 
 def _clause_facts(verb: Token) -> list[str]:
     """Facts that a finite clause states of its subject, with coordinated verbs."""
-    if any(child.dep_ == "neg" for child in verb.children):
+    modal = any(child.tag_ == "MD" for child in verb.lefts) and verb.lemma_ not in ("be", "see")
+    if modal or any(child.dep_ == "neg" for child in verb.children):
         return []
     facts: list[str] = []
-    if verb.lemma_ in _LINKING:
+    passive = any(child.dep_ == "auxpass" for child in verb.lefts)
+    if _links(verb):
         for child in verb.rights:
             facts += _complement(child)
         facts += _positions(verb)
     elif verb.lemma_ not in _SHOWING:
-        passive = any(child.dep_ == "auxpass" for child in verb.lefts)
         facts += _verb_phrase(verb, passive)
-    else:
-        facts += _positions(verb) if verb.lemma_ == "see" else []
+    elif passive:
+        facts += _positions(verb)
     for child in verb.rights:
         own_subject = any(c.dep_ in ("nsubj", "nsubjpass", "expl") for c in child.lefts)
         if child.dep_ == "conj" and child.pos_ in ("VERB", "AUX") and not own_subject:
             facts += _clause_facts(child)
     return facts
+
+
+def _links(verb: Token) -> bool:
+    """"is", "looks wet", but not "is looking to the right"."""
+    if verb.lemma_ not in _LINKING:
+        return False
+    return verb.lemma_ != "look" or any(child.dep_ == "acomp" for child in verb.rights)
 
 
 def _complement(token: Token) -> list[str]:
@@ -120,7 +129,9 @@ def _adjectives(token: Token) -> list[str]:
         return [" and ".join(word.text for word in group)]
     facts = []
     for word in group:
-        if word.lower_ not in _EMPTY:
+        if word.lower_ in _EMPTY:
+            facts += _positions(word)
+        else:
             facts.append(_trimmed(word))
     return facts
 
@@ -137,10 +148,11 @@ def _verb_phrase(verb: Token, passive: bool) -> list[str]:
     """"lying on a red sofa", "parked on the street", "wearing a hat"."""
     if verb.lemma_ in _SHOWING and not passive:
         return []
-    if verb.lemma_ in _LINKING:
+    if _links(verb):
         return _clause_facts(verb)
     perfect = any(child.lemma_ == "have" and child.dep_ == "aux" for child in verb.lefts)
-    participle = passive or verb.tag_ == "VBG" or (verb.tag_ == "VBN" and not perfect)
+    after_with = verb.tag_ == "VBD" and verb.dep_ in ("pcomp", "ccomp", "acl", "conj")
+    participle = passive or verb.tag_ == "VBG" or (verb.tag_ == "VBN" and not perfect) or after_with
     form = verb.text if participle else gerund(verb.lemma_)
     tail: list[Token] = []
     for child in verb.rights:
@@ -176,10 +188,17 @@ def _core(token: Token) -> list[Token]:
             continue
         if child.dep_ == "prep" and child.lower_ not in ("of", "to") and token.pos_ != "ADP":
             continue
-        if child.dep_ in ("cc", "conj") and token.pos_ in ("VERB", "AUX"):
+        if child.dep_ in ("cc", "conj") and not _stays_one_phrase(token):
             continue
         found += _core(child)
     return sorted(found, key=lambda t: t.i)
+
+
+def _stays_one_phrase(token: Token) -> bool:
+    """"jacket and pants" is one complement; a conjunct with its own article is another thing."""
+    conjuncts = [child for child in token.rights if child.dep_ == "conj"]
+    own = any(child.dep_ == "det" for conjunct in conjuncts for child in conjunct.lefts)
+    return token.pos_ not in ("VERB", "AUX", "ADP") and bool(conjuncts) and not own
 
 
 def _joined(tokens: list[Token]) -> str:
@@ -191,9 +210,9 @@ def _joined(tokens: list[Token]) -> str:
 
 def part_facts(mention: Mention) -> list[str]:
     """A part as facts of its owner: "long trunk", "eyes open", "roof tiled"."""
-    if lexicon.listed("meta", mention.lemma) and not mention.adjectives:
-        return []
     words = [word for word in mention.adjectives if word not in _EMPTY]
+    if mention.lemma in _SIDES or (lexicon.listed("meta", mention.lemma) and not words):
+        return []
     count = [token.text for token in mention.count]
     name = " ".join([*count, *words, *(t.text for t in mention.category)]).lower()
     predicates = _predicate(mention.top)

@@ -17,6 +17,11 @@ _IDENTITY = {"be", "appear", "seem", "resemble", "become", "look", "represent"}
 _SUBJECTS = {"nsubj", "nsubjpass"}
 _MASCULINE, _FEMININE = {"he", "him", "his", "himself"}, {"she", "her", "hers", "herself"}
 _SIDES = {"left", "right", "foreground", "background", "front", "back", "middle", "center"}
+_TOPICS = {
+    "image", "photo", "photograph", "picture", "subject", "focus", "object", "item", "thing",
+    "element", "center", "centerpiece", "highlight", "star", "part", "feature", "scene", "addition",
+}  # fmt: skip
+_HEDGES = {"likely", "possibly", "probably", "perhaps", "maybe", "apparently", "presumably"}
 _NEUTER = {"it", "its", "itself"}
 
 
@@ -67,8 +72,13 @@ class Linker:
             known = self.entity_of(subject)
             if known is not None:
                 return self._identify(known, mention)
-            if subject.pos_ == "NOUN" and not lexicon.listed("meta", noun_lemma(subject)):
+            if subject.pos_ == "NOUN" and noun_lemma(subject) not in _TOPICS:
                 return None
+        if _is_hedged(mention):
+            here = [e for e in self.entities if e.mentions[-1].noun.sent == mention.noun.sent]
+            for entity in reversed(here):
+                if is_finer(mention, entity.names):
+                    return self._identify(entity, mention)
         found = self._same_thing(mention)
         if found is None and claimed:
             found = Entity(mention, mention.quantity)
@@ -85,7 +95,7 @@ class Linker:
     def _identify(self, entity: Entity, mention: Mention) -> Entity | None:
         """"X is a Y": Y names X, more finely or more coarsely; an unrelated Y is no claim."""
         if not is_finer(mention, entity.names):
-            if not lexicon.is_kind_of(entity.lemma, mention.lemma):
+            if not lexicon.is_kind_of(entity.names.kind, mention.lemma):
                 return None
         else:
             entity.names = mention
@@ -113,7 +123,7 @@ class Linker:
             first = entity.mentions[0].noun
             if not entity.plural or first.sent == mention.noun.sent:
                 continue
-            related = lexicon.is_kind_of(mention.lemma, entity.lemma) and _fits(entity, mention)
+            related = lexicon.is_kind_of(mention.kind, entity.lemma) and _fits(entity, mention)
             if related and (entity.quantity == "uncertain" or entity.members < entity.quantity):
                 entity.members += 1
                 return entity
@@ -160,6 +170,14 @@ class Linker:
             if best is None or score > best[0]:
                 best = (score, entity)
         return best[1] if best and best[0] > 0 else None
+
+
+def _is_hedged(mention: Mention) -> bool:
+    """"…, possibly a gazebo": another name for something in the same sentence."""
+    start = mention.noun.left_edge.i
+    return any(
+        mention.noun.doc[index].lower_ in _HEDGES for index in (start, start - 1) if index > 0
+    )
 
 
 def is_alternative(mention: Mention) -> bool:
@@ -219,9 +237,9 @@ def is_finer(mention: Mention, names: Mention) -> bool:
         return len(mention.category) > len(names.category) and {
             token.lower_ for token in mention.category
         } >= words - {names.noun.lower_}
-    if lexicon.is_kind_of(old, new):
+    if lexicon.is_kind_of(names.kind, new):
         return False
-    if lexicon.is_kind_of(new, old) or lexicon.listed("generic", old):
+    if lexicon.is_kind_of(mention.kind, old) or lexicon.listed("generic", old):
         return True
     proper = mention.noun.pos_ in ("PROPN", "NUM") or mention.noun.is_title
     return proper and names.noun.pos_ != "PROPN"
@@ -253,11 +271,20 @@ def _same_kind(entity: Entity, mention: Mention) -> bool:
         return False
     if _sexes_differ(entity, mention) or lexicon.listed("representation", entity.lemma):
         return False
-    coarser = len(mention.category) == 1 and lexicon.is_kind_of(entity.lemma, mention.lemma)
-    finer = lexicon.is_kind_of(mention.lemma, entity.lemma)
-    known = lexicon.is_physical(mention.lemma, known_only=True)
-    breed = not known and mention.noun.is_title and lexicon.is_animate(entity.lemma)
-    return coarser or finer or breed
+    coarser = len(mention.category) == 1 and lexicon.is_kind_of(entity.names.kind, mention.lemma)
+    finer = lexicon.is_kind_of(mention.kind, entity.lemma)
+    return coarser or finer or _names_unknown(entity, mention)
+
+
+def _names_unknown(entity: Entity, mention: Mention) -> bool:
+    """A proper name that no dictionary has: "the Whippet" for a dog, "the car" for a Zonda."""
+    if mention.noun.is_title and not lexicon.is_known(mention.kind):
+        return lexicon.is_animate(entity.lemma) or lexicon.is_kind_of(entity.lemma, "vehicle")
+    if entity.names.noun.is_lower or lexicon.is_known(entity.names.kind):
+        return False
+    kinds = ("animal", "vehicle", "device", "building", "plant", "aircraft")
+    bare = len(mention.category) == 1 and mention.noun.is_lower
+    return bare and any(lexicon.is_kind_of(mention.lemma, kind) for kind in kinds)
 
 
 def _same_person(entity: Entity, mention: Mention) -> bool:
@@ -285,7 +312,7 @@ def _sides(mention: Mention) -> set[str]:
 
 def _is_the_same_place(entity: Entity, mention: Mention) -> bool:
     """"in a grassy field … on a green field": scenery told twice is one."""
-    place = lexicon.listed("scenery", mention.lemma) and mention.determiner in ("a", "bare")
+    place = lexicon.listed("place", mention.lemma) and mention.determiner in ("a", "bare")
     return place and entity.mentions[0].noun.sent != mention.noun.sent and not mention.count
 
 

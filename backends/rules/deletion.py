@@ -78,8 +78,20 @@ class Deletion:
         start = phrases[left[0].i][0]
         if left[0] is not conjuncts[0] and start is left[0] and left[0].tag_ == "NN":
             self._draft.before[start.i] = article(start.text) + " "
+        if conjuncts[-1] not in left:
+            self._drop_stray_place(conjuncts[-2], last)
         if len(left) == 1 and left[0].tag_ not in ("NNS", "NNPS"):
             self._make_singular(conjuncts[0])
+
+    def _drop_stray_place(self, before: Token, last: Token) -> None:
+        """ "a flag on the left and a model [on the right]": the second place was the model's."""
+        doc = self._draft.doc
+        after = doc[last.i + 1] if last.i + 1 < len(doc) else last
+        has_place = before.dep_ == "pobj" or any(
+            t.dep_ == "prep" and self._draft.alive(t) for t in doc[before.i : last.i]
+        )
+        if after.dep_ == "prep" and has_place:
+            self._draft.remove(after.subtree)
 
     def _make_singular(self, subject: Token) -> None:
         verb = subject.head
@@ -113,7 +125,9 @@ class Deletion:
         before = doc[tokens[0].i - 1] if tokens[0].i else None
         after = doc[tokens[-1].i + 1] if tokens[-1].i + 1 < len(doc) else None
         self._draft.remove(tokens)
-        if before is not None and before.text == "," and before.sent == node.sent:
+        if node.dep_ == "conj" and before is not None and before.dep_ == "cc":
+            self._draft.remove([before])
+        elif before is not None and before.text == "," and before.sent == node.sent:
             self._draft.remove([before])
             if after is not None and after.text == ",":
                 self._draft.remove([after])
@@ -170,12 +184,18 @@ class Deletion:
 
     def _drop_clause(self, verb: Token, node: Token) -> None:
         """Remove a main clause; clauses joined to it that have a subject of their own stay."""
-        own_subject, shared = [], []
+        own_subject: list[Token] = []
+        shared: list[Token] = []
         for child in verb.conjuncts:
             if child.i <= verb.i or child.pos_ not in ("VERB", "AUX"):
                 continue
-            has_subject = any(c.dep_ in ("nsubj", "nsubjpass", "expl") for c in child.children)
-            (own_subject if has_subject else shared).append(child)
+            (own_subject if _has_subject(child) else shared).append(child)
+        # "A spoon lies there; a croissant lies there, too": the first clause hangs on the second.
+        own_subject += [
+            child
+            for child in verb.children
+            if child.dep_ == "ccomp" and child.i < node.i and _has_subject(child)
+        ]
         is_subject = node.dep_ in ("nsubj", "nsubjpass")
         survivors = own_subject + ([] if is_subject or node is verb else shared)
         kept = {token.i for child in survivors for token in child.subtree}
@@ -189,6 +209,10 @@ class Deletion:
         self._draft.remove(
             token for token in verb.subtree if token.i not in kept and token.text not in ".!?"
         )
+
+
+def _has_subject(verb: Token) -> bool:
+    return any(child.dep_ in ("nsubj", "nsubjpass", "expl") for child in verb.children)
 
 
 def agree(draft: Draft, verb: Token) -> None:
@@ -223,12 +247,16 @@ def noun_phrase(mention: Mention) -> tuple[str, bool]:
 def _coordination(top: Token) -> list[Token]:
     """All nouns joined with `top`, in order."""
     first = top
-    while first.dep_ == "conj" and first.head.pos_ in _NOUNS and first.pos_ in _NOUNS:
+    while (
+        first.dep_ == "conj"
+        and first.head.pos_ in _NOUNS
+        and (first is top or first.pos_ in _NOUNS)
+    ):
         first = first.head
     chain = [first]
     for token in chain:
         chain.extend(child for child in token.children if child.dep_ == "conj")
-    return sorted((t for t in chain if t.pos_ in _NOUNS), key=lambda token: token.i)
+    return sorted((t for t in chain if t.pos_ in _NOUNS or t is top), key=lambda token: token.i)
 
 
 def _own_phrase(token: Token, conjuncts: list[Token]) -> list[Token]:

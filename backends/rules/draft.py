@@ -51,7 +51,9 @@ class Draft:
         """The edited text. Sentences without an edit are copied as they stand."""
         pieces: list[str] = []
         for sentence in self.doc.sents:
-            end = sentence.end_char
+            # spaCy counts a paragraph break as the last token of the sentence before it.
+            words = [token for token in sentence if not token.is_space]
+            end = words[-1].idx + len(words[-1]) if words else sentence.end_char
             rest = self.text[end : self._next_start(sentence)]
             original = self.text[sentence.start_char : end]
             if self._touched(sentence):
@@ -82,7 +84,7 @@ class Draft:
         )
 
     def _edited(self, sentence: Span) -> str:
-        tokens = [token for token in sentence if self.alive(token)]
+        tokens = [token for token in sentence if self.alive(token) and not token.is_space]
         if not any(token.is_alpha or token.i in self.replaced for token in tokens):
             return ""
         if not any(token.pos_ in ("VERB", "AUX") for token in tokens) and len(tokens) < len(
@@ -99,7 +101,7 @@ class Draft:
         for pattern, replacement in _TIDY:
             text = re.sub(pattern, replacement, text.strip())
         if text and text[-1] not in ".!?\"'”":
-            text = text.rstrip(",;: ") + "."
+            text = re.sub(r"[\s,;:]*(?:\b(?:and|or|but|while|with)\b)?[\s,;:]*$", "", text) + "."
         return capitalized(text)
 
     def _word(self, token: Token, following: Token | None) -> str:

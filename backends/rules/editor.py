@@ -17,6 +17,11 @@ from schemas.edit import Edit, EditInput, RevisedResponse
 if TYPE_CHECKING:
     from spacy.tokens import Token
 
+_MASS_WORDS = (
+    "clothing food furniture equipment tableware headgear footwear jewelry luggage vegetation "
+    "kitchenware cutlery glassware apparel stationery machinery crockery pottery"
+)
+_MASS = frozenset(_MASS_WORDS.split())
 NOTHING_LEFT = "The image shows no object that can be named reliably."
 
 
@@ -35,10 +40,11 @@ def _apply(item: EditInput, *, by_sentence: bool) -> str:
     for edit, claim in located:
         if edit.kind == "rollback":
             _roll_back(draft, claim, edit)
-        elif edit.kind == "quantity" and edit.quantity:
-            _recount(draft, claim, edit.quantity)
     doomed = [claim for edit, claim in located if _is_deletion(edit)]
     _delete(draft, doomed, by_sentence=by_sentence)
+    for edit, claim in located:
+        if edit.kind == "quantity" and edit.quantity and claim not in doomed:
+            _recount(draft, claim, edit.quantity)
     kept = [claim for claim in claims if claim not in doomed]
     _introduce_again(draft, kept)
     return draft.render()
@@ -82,9 +88,13 @@ def _introduce_again(draft: Draft, kept: Sequence[Claim]) -> None:
         named = [m for m in claim.mentions if m.determiner != "pronoun"]
         if not named or any(draft.alive(token) for token in named[0].category):
             continue
-        if any(draft.alive(m.noun) and m.determiner == "indefinite" for m in named):
+        if any(draft.alive(m.noun) and m.determiner == "a" for m in named):
             continue
-        lost.setdefault(named[0].noun.sent.start, []).append(named[0])
+        sentence = named[0].noun.sent
+        said_before = draft.text[: sentence.start_char].lower()
+        if any(draft.alive(t) and t.is_alpha for t in sentence) or named[0].lemma in said_before:
+            continue
+        lost.setdefault(sentence.start, []).append(named[0])
     for start, mentions in lost.items():
         phrases = [noun_phrase(mention) for mention in mentions]
         names = [text for text, _ in phrases]
@@ -104,16 +114,23 @@ def _roll_back(draft: Draft, claim: Claim, edit: Edit) -> None:
             continue
         if _repeats_identity(draft, mention, claim):
             continue
-        name = singular(replacement)
-        if mention.noun.tag_ in ("NNS", "NNPS") or is_plural(mention.noun.lower_):
-            name = plural(name)
+        several = mention.noun.tag_ in ("NNS", "NNPS") or is_plural(mention.noun.lower_)
+        name = _named(replacement, several, counted=several or mention.determiner == "a")
         tokens = draft.doc[mention.category[0].i : mention.category[-1].i + 1]
         if mention.category[0].is_sent_start:
             name = name[:1].upper() + name[1:]
         draft.replace(list(tokens), name)
-        if mention.determiner == "none" and mention.noun.tag_ == "NNP":
+        if mention.determiner == "bare" and mention.noun.tag_ == "NNP":
             # A proper name stood without an article; a common noun in its place wants one.
             draft.before[tokens[0].i] = "the " if not mention.category[0].is_sent_start else ""
+
+
+def _named(replacement: str, several: bool, counted: bool) -> str:
+    """The replacement in the number of the mention; what has no plural is counted in pieces."""
+    if replacement.split()[-1].lower() in _MASS:
+        pieces = "pieces of" if several else "piece of"
+        return f"{pieces} {replacement}" if counted else replacement
+    return plural(singular(replacement)) if several else singular(replacement)
 
 
 def _repeats_identity(draft: Draft, mention: Mention, claim: Claim) -> bool:
@@ -177,11 +194,12 @@ def _set_number(draft: Draft, mention: Mention, number: int) -> None:
     noun, verb = mention.noun, mention.top.head
     was_plural = noun.tag_ in ("NNS", "NNPS") or is_plural(noun.text)
     if (number > 1) != was_plural:
-        draft.replaced[noun.i] = plural(noun.text) if number > 1 else singular(noun.text)
+        one = "glass" if noun.lower_ == "glasses" else singular(noun.text)
+        draft.replaced[noun.i] = plural(noun.text) if number > 1 else one
     existential = any(child.dep_ == "expl" for child in verb.children)
     if mention.top.dep_ not in ("nsubj", "nsubjpass") and not existential:
         return
-    if any(child.dep_ == "conj" for child in mention.top.children):
+    if any(child.dep_ == "conj" and draft.alive(child) for child in mention.top.children):
         return
     if number == 1:
         agree(draft, verb)

@@ -121,6 +121,11 @@ def is_compound(modifier: str, noun: str) -> bool:
     return senses.below(senses.synsets(f"{modifier} {noun}"), senses.synsets(noun))
 
 
+def is_known(noun: str) -> bool:
+    """Whether WordNet or the curated kinds have the noun phrase."""
+    return bool(wordnet().synsets(noun))
+
+
 def is_descriptive(word: str) -> bool:
     """Whether a noun used as a modifier describes (material, colour, age) and does not classify."""
     return any(listed(table, word) for table in ("material", "color", "modifier_attribute"))

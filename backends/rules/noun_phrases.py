@@ -52,6 +52,15 @@ class Mention:
         return noun_lemma(self.noun)
 
     @property
+    def kind(self) -> str:
+        """The longest end of the category that the lexicon knows; else its last noun."""
+        words = [token.lower_ for token in self.category]
+        for start in range(len(words) - 1):
+            if lexicon.is_known(" ".join(words[start:])):
+                return " ".join(words[start:])
+        return self.lemma
+
+    @property
     def plural(self) -> bool:
         """Whether the phrase speaks of more than one thing."""
         if self.noun.lower_ in ("they", "them", "their", "themselves", "both", "others"):
@@ -106,6 +115,8 @@ def _is_member(token: Token) -> bool:
 def is_noun_head(token: Token) -> bool:
     """Whether the token heads a noun phrase, also where the tagger took it for an adjective."""
     if not any(character.isalnum() for character in token.text):
+        return False
+    if token.dep_ == "conj" and token.head.pos_ == "ADJ" and not any(token.lefts):
         return False
     if token.pos_ in ("NOUN", "PROPN"):
         return not _modifies_next(token)
@@ -204,7 +215,7 @@ def _add_adjective(mention: Mention, token: Token) -> None:
     """Collect an adjective; "black and white" and "brightly colored" stay one phrase."""
     if token.pos_ == "ADV" or token.lower_ in ("light", "dark", "bright", "deep", "pale", "very"):
         follower = token.nbor()
-        if token.head != mention.noun or lexicon.listed("color", follower.lower_):
+        if token.pos_ == "ADV" or lexicon.listed("color", follower.lower_):
             return
     start = token.i
     while start > 0 and _intensifies(token.doc[start - 1], token):
@@ -237,6 +248,8 @@ def is_category_word(token: Token, noun: Token) -> bool:
         return True
     if token.pos_ == "PROPN" and not lexicon.listed("color", lower):
         return lower not in _SIZE
+    if lexicon.listed("stative_participle", lower):
+        return False
     if lower in _SIZE or (lexicon.is_person(head) and token.pos_ == "ADJ"):
         return False
     animate = lexicon.is_animate(head)
@@ -248,6 +261,8 @@ def is_category_word(token: Token, noun: Token) -> bool:
     if token.pos_ == "NOUN":
         return not lexicon.is_descriptive(lower) or (animate and lexicon.listed("material", lower))
     if "-" in lower:
+        if any(lexicon.listed("color", part) for part in lower.split("-")):
+            return False
         return not lower.endswith("ed") and lexicon.is_physical(lower, known_only=True)
     return token.tag_ == "VBG" and token.dep_ == "compound"
 

@@ -16,6 +16,7 @@ _NOUNS = ("NOUN", "PROPN")
 _POSTURES = {
     "stand", "stands", "rest", "rests", "lie", "lies", "sit", "sits", "hang", "hangs", "lean",
     "leans", "float", "floats", "fly", "flies", "park", "rise", "rises", "surround", "line",
+    "sink", "sinks", "shine", "shines", "stretch", "stretches", "spread", "spreads", "run", "runs",
     "fill", "fills", "cover", "covers", "glow", "glows", "play", "plays", "bloom", "blooms",
 }  # fmt: skip
 
@@ -41,6 +42,8 @@ def _swaps(doc: Doc) -> dict[int, str]:
         for token in sentence[1:]:
             if _is_missed_verb(token, finite):
                 swaps[token.i] = "exists" if token.lower_.endswith("s") else "exist"
+            elif _is_missed_participle(token):
+                swaps[token.i] = "sitting"
             elif _is_missed_noun(token):
                 swaps[token.i] = "table"
     return swaps
@@ -50,8 +53,29 @@ def _is_missed_verb(token: Token, finite: bool) -> bool:
     """A posture word in a noun phrase ("Books and a vase stand on a shelf")."""
     if token.lower_ not in _POSTURES:
         return False
-    noun = token.pos_ == "NOUN" and not finite
-    return noun or (token.pos_ == "VERB" and any(c.dep_ == "amod" for c in token.lefts))
+    before = [child for child in token.lefts if child.dep_ in ("amod", "compound")]
+    if token.pos_ == "VERB":
+        return any(child.dep_ == "amod" for child in before)
+    if token.pos_ != "NOUN":
+        return False
+    # "a croissant rest", "the golden sun sinks": the noun in front is the subject.
+    own_subject = any(
+        lexicon.is_physical(child.lower_, known_only=True)
+        and not lexicon.is_adjective(child.lower_)
+        and not lexicon.is_compound(child.lower_, token.lemma_)
+        for child in before
+    )
+    return own_subject or not finite
+
+
+def _is_missed_participle(token: Token) -> bool:
+    """"a conga drum resting on a chair" with "resting" taken for the noun."""
+    if token.tag_ != "NN" or not token.lower_.endswith("ing") or token.i + 1 == len(token.doc):
+        return False
+    before = token.nbor(-1)
+    subject = before.dep_ == "compound" and before.head == token and token.nbor().pos_ == "ADP"
+    name = lexicon.is_compound(before.lower_, token.lower_) or token.lower_ in ("painting", "building")
+    return subject and not name and lexicon.is_physical(before.lower_, known_only=True)
 
 
 def _is_missed_noun(token: Token) -> bool:
@@ -78,8 +102,14 @@ def _parse_with(nlp: Language, doc: Doc, swaps: dict[int, str]) -> Doc:
     tree = _Tree.of(again)
     for index, stand_in in swaps.items():
         lower = doc[index].lower_
-        tree.lemmas[index] = lower.removesuffix("s") if stand_in != "table" else lower
+        tree.lemmas[index] = lower if stand_in == "table" else _verb_lemma(lower)
     return tree.doc(doc)
+
+
+def _verb_lemma(form: str) -> str:
+    if form.endswith("ing"):
+        return form[:-3]
+    return form.removesuffix("es") if form.endswith("ches") else form.removesuffix("s")
 
 
 @dataclass

@@ -119,10 +119,13 @@ def analyse(text: str) -> Phrase:
     words = " ".join(lists["rewrites"].get(word, word) for word in words).split()
     while len(words) > 1 and words[0] in lists["leading"]:
         words = words[1:]
-    words = lexicon.singular(" ".join(words)).split()
     whole = " ".join(words)
+    if not lexicon.is_lemma(whole):  # "glasses" and "french fries" are names of their own
+        whole = lexicon.singular(whole)
+    words = whole.split()
     kinds = lexicon.synsets(whole)
-    if not kinds:
+    titled = _find_series(tuple(words), "")
+    if not kinds and not (titled and "of" in titled[1].words):
         words = _main_words(words)
     proper = sum(part[:1].isupper() for part in text.split()) >= 2
     named = None if kinds and text.islower() else _read_name(tuple(words), whole)
@@ -163,8 +166,10 @@ def _longest_head(words: Sequence[str]) -> list[str]:
 
 
 def _noun_of(words: Words) -> list[str]:
-    """The noun at the end of a product name; "Pro" and "SE" are no nouns there."""
-    return [] if words and _is_trim(words[-1]) else _longest_head(words)
+    """The noun at the end of a product name; "Pro" and "SE" are no nouns there, "TV" is."""
+    if words and _is_trim(words[-1]) and not wordnet().is_a(words[-1], "electronic device"):
+        return []
+    return _longest_head(words)
 
 
 def _common(text: str, before: Sequence[str], head: str, proper: bool) -> Phrase:
@@ -173,16 +178,21 @@ def _common(text: str, before: Sequence[str], head: str, proper: bool) -> Phrase
     kinds = lexicon.synsets(head) if head else ()
     for word in before:
         other = lists["privative"].get(word)
-        living = lexicon.below(kinds, lexicon.synsets("living thing")[:1])
-        if other is None and living and word in lists["statue_materials"]:
+        if other is None and _moves(kinds) and word in lists["statue_materials"]:
             other = "statue"
         if other is not None:
             rest = [w for w in before if w != word and not describes(w)]
             return Phrase(text, other, lexicon.synsets(other), frozenset([*rest, *head.split()]))
-    person = bool(kinds) and lexicon.below(kinds[:1], lexicon.synsets("organism")[:1])
-    told = [w for w in before if describes(w) or (person and w.endswith("ing"))]
+    told = [w for w in before if describes(w) or (_moves(kinds) and w.endswith("ing"))]
     modifiers = frozenset(before).difference(told)
     return Phrase(text, head, kinds, modifiers, frozenset(told), None, proper)
+
+
+def _moves(kinds: Sequence[int]) -> bool:
+    """The head is a person or an animal: "running dog" tells a state, "stone dog" a statue."""
+    lexicon = wordnet()
+    alive = (*lexicon.synsets("person")[:1], *lexicon.synsets("animal")[:1])
+    return lexicon.below(kinds[:1], alive)
 
 
 def _compatible(first: Iterable[int], second: Iterable[int]) -> bool:
@@ -211,9 +221,7 @@ def _read_name(words: Words, text: str) -> Phrase | None:
     return _named(text, entry.kind, (*kinds, *alone), entry.brand, entry.series, marks)
 
 
-def _read_brand(
-    words: Words, text: str, brand: str, makes: Words, rest: Words
-) -> Phrase | None:
+def _read_brand(words: Words, text: str, brand: str, makes: Words, rest: Words) -> Phrase | None:
     """A phrase with a brand but no known series: "BMW", "Nikon D850", "Apple laptop"."""
     kinds = tuple(synset for kind in makes for synset in wordnet().synsets(kind)[:1])
     noun = _noun_of(rest)

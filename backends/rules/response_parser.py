@@ -60,7 +60,7 @@ def read_claims(text: str, domain: Domain | None = None) -> tuple[Claim, ...]:
     parts: list[Mention] = []
     for mention in find_mentions(read(text)):
         scope = scope_of(mention)
-        if scope == "part":
+        if scope == "part" or _is_animal_coat(mention, linker):
             parts.append(mention)
             continue
         if scope == "none" and mention.determiner != "pronoun":
@@ -82,6 +82,12 @@ def read_claims(text: str, domain: Domain | None = None) -> tuple[Claim, ...]:
 def _in_domain(claim: Claim, domain: Domain | None) -> bool:
     lemmas = {mention.lemma for mention in claim.mentions}
     return domain in _SCENIC or not any(lexicon.listed("scenery", lemma) for lemma in lemmas)
+
+
+def _is_animal_coat(mention: Mention, linker: Linker) -> bool:
+    """A coat is a garment unless an animal has it."""
+    owner = _owner(mention, linker) if mention.lemma == "coat" else None
+    return owner is not None and not owner.person and lexicon.is_animate(owner.lemma)
 
 
 def _owner(part: Mention, linker: Linker) -> Entity | None:

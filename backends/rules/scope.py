@@ -21,6 +21,10 @@ _LIKENESS = {
     "glimpse", "behavior", "presence", "role", "work",
     "impression", "memory", "thought", "appearance", "sense", "possibility", "feel",
 }  # fmt: skip
+_PICTURES = {
+    "image", "photo", "photograph", "picture", "portrait", "view", "shot", "close-up", "closeup",
+    "depiction", "snapshot", "rendering", "scene",
+}  # fmt: skip
 _MODALS = {"could", "might", "may", "would", "should", "can"}
 _SEE = {"see", "observe", "spot", "notice", "find", "glimpse", "view", "make"}
 _MADE = {"make", "consist", "compose", "construct", "build", "craft", "form"}
@@ -32,11 +36,13 @@ def scope_of(mention: Mention) -> Scope:
     noun, lemma = mention.noun, mention.lemma
     if mention.determiner == "pronoun":
         return "none"
-    if lexicon.listed("venue", lemma):
+    if lexicon.listed("venue", lemma) or _is_color(noun):
         return "none"
+    if lemma == "light" and noun.tag_ == "NNS":
+        return "object"
     name = " ".join(token.lower_ for token in mention.category)
     single = len(mention.category) == 1
-    if not single and lexicon.is_compound(name.rpartition(" ")[0], lemma):
+    if not single and lexicon.is_known(name):
         return "object" if lexicon.is_physical(name, known_only=True) else "none"
     if lexicon.is_part(lemma) and not lexicon.listed("keep", lemma):
         return "part"
@@ -48,6 +54,15 @@ def scope_of(mention: Mention) -> Scope:
     if not single and proper and not lexicon.listed("meta", lemma):
         return "object"
     return "object" if lexicon.is_physical(lemma) else "none"
+
+
+def _is_color(noun: Token) -> bool:
+    """"olive green", "pink and olive": a colour that is also a fruit."""
+    doc, colors = noun.doc, lexicon.listed
+    if not colors("color", noun.lower_):
+        return False
+    near = [doc[index].lower_ for index in (noun.i - 2, noun.i - 1, noun.i + 1) if 0 <= index < len(doc)]
+    return noun.tag_ == "NN" and any(colors("color", word) for word in near)
 
 
 def _hangs(mention: Mention) -> bool:
@@ -135,20 +150,23 @@ def _preposition_blocks(node: Token, preposition: Token) -> bool:
     if lower == "of" and above.lemma_ in _MADE:
         return True
     if lower in ("by", "of", "from", "for", "in", "at") and _is_bare_name(node):
-        return not lexicon.listed("meta", noun_lemma(above))
+        return noun_lemma(above) not in _PICTURES
     return lower == "for" and node.dep_ == "pcomp"
 
 
 def _is_bare_name(node: Token) -> bool:
     """"by Oliver Goldsmith", "of Qantas": whose it is and not what it is."""
-    unknown = not lexicon.is_physical(node.lower_, known_only=True)
-    return node.pos_ == "PROPN" and unknown and not any(c.dep_ == "det" for c in node.lefts)
+    before = {child.dep_ for child in node.lefts}
+    unknown = "compound" in before or not lexicon.is_physical(node.lower_, known_only=True)
+    return node.pos_ == "PROPN" and unknown and "det" not in before
 
 
 def _is_pictured(verb: Token) -> bool:
     """"a poster showing a ship": what a picture inside the image shows is not there."""
     shows = verb.lemma_ in ("feature", "depict", "show", "display", "portray", "read", "bear")
-    owners = [verb.head] if verb.dep_ in ("acl", "relcl", "advcl") else list(verb.lefts)
+    while verb.dep_ in ("acl", "relcl", "advcl", "conj") and verb.head.pos_ == "VERB":
+        verb = verb.head
+    owners = [verb.head] if verb.dep_ in ("acl", "relcl") else list(verb.lefts)
     lemmas = {noun_lemma(owner) for owner in owners if owner.pos_ in ("NOUN", "PROPN")}
     return shows and any(lexicon.listed("representation", lemma) for lemma in lemmas)
 

@@ -126,9 +126,7 @@ class Wordnet:
             raise KeyError(f"unknown kind {phrase!r} in kinds.tsv")
         return found[0]
 
-    def _add(
-        self, file: str, parents: Iterable[int], ranked: Sequence[tuple[str, int]]
-    ) -> int:
+    def _add(self, file: str, parents: Iterable[int], ranked: Sequence[tuple[str, int]]) -> int:
         number = len(self._files)
         self._files.append(file)
         self._parents.append(tuple(parents))
@@ -139,6 +137,10 @@ class Wordnet:
             self._senses.setdefault(lemma, []).append((rank, number))
         return number
 
+    def is_lemma(self, key: str) -> bool:
+        """A normalised phrase that is an entry exactly as it is spelled."""
+        return key in self._senses
+
     def __contains__(self, phrase: str) -> bool:
         return bool(self.synsets(phrase))
 
@@ -148,19 +150,26 @@ class Wordnet:
         found = self._chosen.get(key)
         if found is None:
             forms = [key, self.singular(key)]
-            if not any(form in self._senses for form in forms) and " " in key:
-                return self._joined(key)
+            if not any(form in self._senses for form in forms):
+                return self._respelled(key)
             chosen = (number for form in dict.fromkeys(forms) for number in self._select(form))
             found = self._chosen[key] = tuple(dict.fromkeys(chosen))
         return found
 
-    def _joined(self, key: str) -> tuple[int, ...]:
-        """Senses of a compound spelled as one word, where it is a kind of its last word."""
-        whole, last = self.synsets(key.replace(" ", "")), self.synsets(key.rpartition(" ")[2])
-        if last and not self.below(whole, last):
-            whole = ()
-        self._chosen[key] = whole
-        return whole
+    def _respelled(self, key: str) -> tuple[int, ...]:
+        """Senses of "book shelf" spelled "bookshelf", or of "firetruck" spelled "fire truck"."""
+        found: tuple[int, ...] = ()
+        if " " in key:
+            joined, last = self.synsets(key.replace(" ", "")), self.synsets(key.rpartition(" ")[2])
+            # "Blue jacket" is no "bluejacket": a compound is a kind of its last word.
+            found = joined if not last or self.below(joined, last) else ()
+        else:
+            places = range(3, len(key) - 2)
+            forms = (self.singular(f"{key[:place]} {key[place:]}") for place in places)
+            parted = next((form for form in forms if form in self._senses), None)
+            found = tuple(self._select(parted)) if parted else ()
+        self._chosen[key] = found
+        return found
 
     def _select(self, lemma: str) -> Iterator[int]:
         """A curated name means what the table says, no more. Of WordNet's senses the rare ones
@@ -174,7 +183,7 @@ class Wordnet:
             if first == _EXTENSION_RANK:
                 if rank == _EXTENSION_RANK:
                     yield number
-            elif rank <= first + _SENSE_WINDOW and not (person and seen_thing):
+            elif rank <= first + _SENSE_WINDOW and not (person and (seen_thing or rank > 2)):
                 yield number
                 seen_thing = seen_thing or not person
 

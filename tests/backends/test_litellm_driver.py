@@ -153,7 +153,7 @@ def ask_many(
     usage = UsageMeter()
 
     async def run(api_base: str) -> list[Any]:
-        profile = config(model, api_base, max_parallel=16, timeout_s=0.5)
+        profile = config(model, api_base, max_parallel=16, timeout_s=1)
         backend = LiteLLMBackend(profile)
         client = ModelClient(backend, profile, cache, usage, sleep=lambda _: asyncio.sleep(0.01))
         asked = (
@@ -171,6 +171,8 @@ def ask_many(
 
 @PATHS
 def test_every_call_ends_and_is_counted_under_faults(model: str, cache: ResponseCache) -> None:
+    with running() as (_, api_base):
+        answered(model, api_base)  # LiteLLM's import alone would outlast the short timeout below
     names = ("rate_429", "error_500", "hang", "truncation", "refusal", "broken_json")
     settings = Settings(faults=dict.fromkeys(names, 0.05), seed=3)
     outcomes, usage, server = ask_many(settings, model, cache, 120)
@@ -179,7 +181,8 @@ def test_every_call_ends_and_is_counted_under_faults(model: str, cache: Response
     assert len(values) > 90
     assert {"truncated", "refused"} <= kinds
     assert len(values) + sum(isinstance(o, ToolkitError) for o in outcomes) == 120
-    assert server.stats["requests"] == usage.total.calls
+    # Fewer only where a busy machine let the timeout pass before the request was sent.
+    assert 120 <= server.stats["requests"] <= usage.total.calls
     assert max(server.attempts.values()) <= 6
     assert server.stats["rate_429"] == usage.total.rate_limited > 0
     assert server.stats["hang"] > 0 and usage.total.corrections > 0
