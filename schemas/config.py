@@ -60,6 +60,7 @@ class LlamaCppConfig(BackendConfig):
     sha256: str | None = None
     context: Positive = 8192
     threads: Positive | None = None
+    max_parallel: Positive = 2
 
     @model_validator(mode="after")
     def _has_source(self) -> Self:

@@ -103,7 +103,7 @@ def render(kept: dict[str, Synset], ranks: dict[str, list[str]]) -> str:
     lines = []
     for offset, synset in kept.items():
         parents = ",".join(number[parent] for parent in synset.parents if parent in number)
-        lemmas = {}
+        lemmas: dict[str, int] = {}
         for lemma in synset.lemmas:
             rank = ranks[lemma.lower()].index(offset) + 1
             lemmas.setdefault(normalise(lemma.replace("_", " ")), rank)

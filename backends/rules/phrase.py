@@ -135,7 +135,7 @@ def analyse(text: str) -> Phrase:
     before = words[: len(words) - len(head)]
     if proper and not kinds and " of " in whole:
         # "Tower of London" is narrower than a tower.
-        before += [word for word in whole.partition(" of ")[2].split() if word not in before]
+        before += [w for w in whole.partition(" of ")[2].split() if w not in lists["leading"]]
     return _common(whole, before, " ".join(head), proper)
 
 

@@ -68,8 +68,8 @@ class Wordnet:
         for line in text.splitlines():
             file, parents, pairs = line.split("\t")
             ranked = [pair.split(":") for pair in pairs.split(",")]
-            above = map(int, parents.split(",")) if parents else ()
-            wordnet._add(file, above, [(lemma, int(rank)) for lemma, rank in ranked])
+            numbers = [int(number) for number in parents.split(",")] if parents else []
+            wordnet._add(file, numbers, [(lemma, int(rank)) for lemma, rank in ranked])
         for names, above in read_table("kinds.tsv"):
             for kind in names.split(","):
                 wordnet._extend(kind.split("|"), above)
