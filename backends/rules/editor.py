@@ -1,4 +1,4 @@
-"""The editor by rules: deletes, coarsens or recounts claims and leaves every other word alone."""
+"""The editor by rules: carry out the edits, keep every other word (GranFact D.5, spec 2.1)."""
 
 from __future__ import annotations
 
@@ -6,204 +6,195 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from backends.rules.deletion import Deletion, agree, noun_phrase
-from backends.rules.draft import Draft
-from backends.rules.grammar import is_plural, number_word, plural, plural_verb, singular
+from backends.rules.edits_count import recount
+from backends.rules.edits_delete import Remover
+from backends.rules.edits_rename import rename, untrusted_words
+from backends.rules.grammar import capitalized, is_plural, plural, singular
 from backends.rules.language import read
 from backends.rules.noun_phrases import Mention
 from backends.rules.response_parser import Claim, read_claims
+from backends.rules.rewrite import Plan, tidy
 from schemas.edit import Edit, EditInput, RevisedResponse
 
 if TYPE_CHECKING:
-    from spacy.tokens import Token
+    from spacy.tokens import Span, Token
 
-_MASS_WORDS = (
-    "clothing food furniture equipment tableware headgear footwear jewelry luggage vegetation "
-    "kitchenware cutlery glassware apparel stationery machinery crockery pottery"
-)
-_MASS = frozenset(_MASS_WORDS.split())
 NOTHING_LEFT = "The image shows no object that can be named reliably."
+_DANGLING = re.compile(
+    r"\b(?:a|an|the|of|with|in|on|at|to|by|and|or|is|are|from|near|behind|beside|their|its)[.!?]$"
+)
 
 
 def revise(item: EditInput) -> RevisedResponse:
-    """Apply the edits to the claims they name. A second try removes whole sentences."""
-    text = _apply(item, by_sentence=item.problem is not None)
-    if item.problem is None and any(_still_says(text, edit, item.keep) for edit in item.edits):
-        text = _apply(item, by_sentence=True)
-    return RevisedResponse(revised=text if re.search(r"\w", text) else NOTHING_LEFT)
+    """Apply the edits. Where a careful one fails, the sentence that resists is dropped.
+
+    Raises ToolkitError("prerequisite") without a spaCy model.
+    """
+    hard: set[int] = set()
+    text = item.response
+    for _ in range(3):
+        editing = _Editing(item, hard)
+        text = editing.run()
+        failed = editing.resisting(text)
+        if not failed - hard:
+            break
+        hard |= failed
+    return RevisedResponse(revised=text if text.strip() else NOTHING_LEFT)
 
 
-def _apply(item: EditInput, *, by_sentence: bool) -> str:
-    claims = read_claims(item.response)
-    draft = Draft(read(item.response), item.response)
-    located = [(edit, claim) for edit in item.edits if (claim := _locate(edit, claims))]
-    for edit, claim in located:
-        if edit.kind == "rollback":
-            _roll_back(draft, claim, edit)
-    doomed = [claim for edit, claim in located if _is_deletion(edit)]
-    _delete(draft, doomed, by_sentence=by_sentence)
-    for edit, claim in located:
-        if edit.kind == "quantity" and edit.quantity and claim not in doomed:
-            _recount(draft, claim, edit.quantity)
-    kept = [claim for claim in claims if claim not in doomed]
-    _introduce_again(draft, kept)
-    return draft.render()
+class _Editing:
+    """One attempt; `hard` holds the starts of sentences that are dropped as a whole."""
+
+    def __init__(self, item: EditInput, hard: set[int]) -> None:
+        self.item = item
+        self.doc = read(item.response)
+        self.claims = read_claims(item.response)
+        self.plan = Plan(self.doc, item.response)
+        self.targets = _targets(item.edits, self.claims)
+        self.doomed = [c for e, c in self.targets if e.kind == "delete" or e.quantity == 0]
+        self.hard = set(hard)
+        if item.problem:
+            self.hard |= {
+                m.noun.sent.start for c in self.doomed for m in c.mentions if not _loose(m)
+            }
+
+    def run(self) -> str:
+        """The revised text of this attempt."""
+        for sentence in self.doc.sents:
+            if sentence.start in self.hard:
+                self.plan.remove_sentence(sentence)
+        mentions = [m for claim in self.doomed for m in claim.mentions]
+        Remover(self.plan, sorted(mentions, key=lambda m: m.noun.i)).remove_all()
+        self._rollback_and_recount()
+        self._drop_leftovers()
+        self._salvage()
+        return self.plan.render()
+
+    def _rollback_and_recount(self) -> None:
+        for edit, claim in self.targets:
+            if claim in self.doomed:
+                continue
+            if edit.kind == "rollback" and edit.replacement:
+                rename(self.plan, claim, edit.replacement)
+        for edit, claim in self.targets:
+            if edit.kind == "quantity" and edit.quantity and claim not in self.doomed:
+                recount(self.plan, claim, edit.quantity)
+
+    def _drop_leftovers(self) -> None:
+        """"typical of Persian cats": phrases outside the mentions that name a wrong category."""
+        spoken = {t.i for claim in self.claims for m in claim.mentions for t in m.category}
+        for edit, claim in self.targets:
+            if edit.kind == "quantity":
+                continue
+            fine = untrusted_words(claim.category, edit.replacement or "")
+            for token in self.doc:
+                if token.i in spoken or self.plan.gone(token):
+                    continue
+                if singular(token.lower_) in fine and token.pos_ in ("NOUN", "PROPN"):
+                    Remover(self.plan, []).remove_phrase(_phrase_head(token))
+
+    def _salvage(self) -> None:
+        """A kept object whose only mention went with a sentence is stated on its own."""
+        lost: dict[int, list[str]] = {}
+        plural_first: dict[int, bool] = {}
+        for claim in self.claims:
+            named = [m for m in claim.mentions if m.determiner != "pronoun"]
+            if claim in self.doomed or not named:
+                continue
+            if any(not self.plan.gone(m.noun) or m.noun.i in self.plan.replaced for m in named):
+                continue
+            start = named[0].noun.sent.start
+            plural_first.setdefault(start, claim.entity.plural)
+            lost.setdefault(start, []).append(self._statement(claim, named[0]))
+        for start, phrases in lost.items():
+            verb = "are" if plural_first[start] else "is"
+            self.plan.instead[start] = tidy(f"There {verb} {_listed(phrases)}.")
+
+    def _statement(self, claim: Claim, mention: Mention) -> str:
+        """The bare noun phrase of a lost mention, with its edited name and count."""
+        words = [*mention.adjectives, mention.text]
+        for edit, target in self.targets:
+            if target is claim and edit.kind == "rollback" and edit.replacement:
+                many = is_plural(mention.noun.text)
+                words[-1] = plural(edit.replacement) if many else singular(edit.replacement)
+        count = " ".join(token.text.lower() for token in mention.count)
+        if claim.entity.quantity == 1 and not is_plural(mention.noun.text):
+            words = ["a", *words] if mention.determiner != "bare" else words
+        elif count:
+            words = [count, *words]
+        return " ".join(words)
+
+    def resisting(self, text: str) -> set[int]:
+        """Starts of the sentences that still name what had to go, or that read as broken."""
+        failed = set()
+        for edit, claim in self.targets:
+            if edit.kind != "quantity" and _still_named(text, edit, self.item.keep):
+                failed |= self._sentences_naming(claim.category)
+        for sentence in self.doc.sents:
+            if sentence.start not in self.hard and self._reads_broken(sentence):
+                failed.add(sentence.start)
+        return failed
+
+    def _sentences_naming(self, category: str) -> set[int]:
+        pattern = _pattern(category)
+        return {s.start for s in self.doc.sents if pattern.search(s.text)}
+
+    def _reads_broken(self, sentence: Span) -> bool:
+        """Whether the edits left a sentence without its verb or with a dangling word."""
+        touched = any(self.plan.gone(token) for token in sentence)
+        if not touched or self.plan.is_empty(sentence):
+            return False
+        left = [token for token in sentence if not self.plan.gone(token)]
+        finite = {"VBZ", "VBP", "VBD", "MD"}
+        had_verb = any(token.tag_ in finite for token in sentence)
+        if had_verb and not any(token.tag_ in finite for token in left):
+            return True
+        words = tidy("".join(token.text_with_ws for token in left).strip())
+        return bool(_DANGLING.search(words))
 
 
-def _is_deletion(edit: Edit) -> bool:
-    return edit.kind == "delete" or (edit.kind == "quantity" and edit.quantity == 0)
+def _targets(edits: Sequence[Edit], claims: Sequence[Claim]) -> list[tuple[Edit, Claim]]:
+    """Each edit with its claim.
+
+    An index counts the claims of the edit's domain, so that the same claim may stand later in
+    the parse of the whole text; the category decides.
+    """
+    found = []
+    for edit in edits:
+        same = [i for i, claim in enumerate(claims) if claim.category == edit.category]
+        later = [i for i in same if i >= edit.prediction] or same
+        if later:
+            found.append((edit, claims[later[0]]))
+    return found
 
 
-def _locate(edit: Edit, claims: Sequence[Claim]) -> Claim | None:
-    """The claim of the edit: by number where the name fits, else by name."""
-    if edit.prediction < len(claims) and claims[edit.prediction].category == edit.category:
-        return claims[edit.prediction]
-    return next((claim for claim in claims if claim.category == edit.category), None)
+def _phrase_head(token: Token) -> Token:
+    """The noun whose phrase a modifier belongs to."""
+    while token.dep_ in ("compound", "amod", "nmod", "poss") and token.head != token:
+        token = token.head
+    return token
 
 
-def _still_says(text: str, edit: Edit, keep: Sequence[str]) -> bool:
-    if edit.kind == "quantity":
-        return False
-    for longer in (*keep, edit.replacement or ""):
-        if edit.category.lower() in longer.lower() and longer.lower() != edit.category.lower():
-            text = re.sub(re.escape(longer), " ", text, flags=re.IGNORECASE)
-    return re.search(rf"\b{re.escape(edit.category)}(s|es)?\b", text, re.IGNORECASE) is not None
+def _loose(mention: Mention) -> bool:
+    return mention.determiner == "pronoun"
 
 
-def _delete(draft: Draft, doomed: Sequence[Claim], *, by_sentence: bool) -> None:
-    mentions = [mention for claim in doomed for mention in claim.mentions]
-    if by_sentence:
-        for mention in mentions:
-            draft.remove(mention.noun.sent)
-        return
-    deletion = Deletion(draft, mentions)
-    for mention in sorted(mentions, key=lambda mention: mention.top.i):
-        deletion.cut(mention.top)
+def _still_named(text: str, edit: Edit, keep: Sequence[str]) -> bool:
+    """Whether the category is still in the text, outside of longer names that stay."""
+    allowed = [*keep, *([edit.replacement] if edit.replacement else [])]
+    for longer in sorted(allowed, key=len, reverse=True):
+        if edit.category.lower() in longer.lower():
+            text = _pattern(longer).sub(" ", text)
+    return bool(_pattern(edit.category).search(text))
 
 
-def _introduce_again(draft: Draft, kept: Sequence[Claim]) -> None:
-    """Say "There is …" of a kept object whose introduction was lost with its neighbour."""
-    lost: dict[int, list[Mention]] = {}
-    for claim in kept:
-        named = [m for m in claim.mentions if m.determiner != "pronoun"]
-        if not named or any(draft.alive(token) for token in named[0].category):
-            continue
-        if any(draft.alive(m.noun) and m.determiner == "a" for m in named):
-            continue
-        sentence = named[0].noun.sent
-        said_before = draft.text[: sentence.start_char].lower()
-        if any(draft.alive(t) and t.is_alpha for t in sentence) or named[0].lemma in said_before:
-            continue
-        lost.setdefault(sentence.start, []).append(named[0])
-    for start, mentions in lost.items():
-        phrases = [noun_phrase(mention) for mention in mentions]
-        names = [text for text, _ in phrases]
-        listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-        draft.added[start] = f"There {'are' if phrases[0][1] else 'is'} {listed}."
+def _pattern(phrase: str) -> re.Pattern[str]:
+    """The phrase in singular and plural, at word borders."""
+    forms = {phrase, singular(phrase), plural(singular(phrase))}
+    return re.compile(rf"\b(?:{'|'.join(map(re.escape, forms))})\b", re.IGNORECASE)
 
 
-def _roll_back(draft: Draft, claim: Claim, edit: Edit) -> None:
-    """Use the coarser name in every mention that says more than it."""
-    replacement = edit.replacement or ""
-    coarse = {singular(word) for word in replacement.lower().split()}
-    for mention in claim.mentions:
-        words = {singular(token.lower_) for token in mention.category}
-        if mention.determiner == "pronoun" or words <= coarse:
-            continue
-        if not words & {singular(word) for word in edit.category.lower().split()}:
-            continue
-        if _repeats_identity(draft, mention, claim):
-            continue
-        several = mention.noun.tag_ in ("NNS", "NNPS") or is_plural(mention.noun.lower_)
-        name = _named(replacement, several, counted=several or mention.determiner == "a")
-        tokens = draft.doc[mention.category[0].i : mention.category[-1].i + 1]
-        if mention.category[0].is_sent_start:
-            name = name[:1].upper() + name[1:]
-        draft.replace(list(tokens), name)
-        if mention.determiner == "bare" and mention.noun.tag_ == "NNP":
-            # A proper name stood without an article; a common noun in its place wants one.
-            draft.before[tokens[0].i] = "the " if not mention.category[0].is_sent_start else ""
-
-
-def _named(replacement: str, several: bool, counted: bool) -> str:
-    """The replacement in the number of the mention; what has no plural is counted in pieces."""
-    if replacement.split()[-1].lower() in _MASS:
-        pieces = "pieces of" if several else "piece of"
-        return f"{pieces} {replacement}" if counted else replacement
-    return plural(singular(replacement)) if several else singular(replacement)
-
-
-def _repeats_identity(draft: Draft, mention: Mention, claim: Claim) -> bool:
-    """Drop "…, likely a Labrador," and "The dog is a Labrador": they only name the identity."""
-    top = mention.top
-    if mention is claim.mentions[0]:
-        return False
-    if top.dep_ == "attr" and top.head.lemma_ == "be":
-        draft.remove(top.head.subtree)
-        return True
-    if top.dep_ == "appos" or (top.dep_ == "conj" and top.head in _nouns(claim)):
-        tokens = list(top.subtree)
-        draft.remove(tokens)
-        doc = draft.doc
-        for token in reversed(doc[: tokens[0].i]):
-            if token in _nouns(claim) or token.is_sent_start:
-                break
-            draft.remove([token])
-        if tokens[-1].i + 1 < len(doc) and doc[tokens[-1].i + 1].text == ",":
-            draft.remove([doc[tokens[-1].i + 1]])
-        return True
-    return False
-
-
-def _nouns(claim: Claim) -> list[Token]:
-    return [token for mention in claim.mentions for token in (mention.noun, mention.top)]
-
-
-def _recount(draft: Draft, claim: Claim, number: int) -> None:
-    """State another number, and let noun, verb and later mentions agree."""
-    first, *later = [m for m in claim.mentions if m.determiner != "pronoun"] or claim.mentions
-    word = number_word(number)
-    counted = [token for token in first.count if token.pos_ in ("NUM", "NOUN", "ADJ", "DET")]
-    determiner = [t for t in first.noun.lefts if t.tag_ == "DT" and t.lower_ in ("a", "an")]
-    place = counted or determiner
-    head = first.noun
-    if first.top is not head and first.top.i < head.i:
-        # "a pair of shoes": the group word goes with its count.
-        start = min(token.i for token in (*place, first.top, *first.top.lefts))
-        place = list(draft.doc[start : _first_of(first).i])
-    if place:
-        capital = place[0].is_sent_start
-        draft.replace(place, word.capitalize() if capital else word)
-    else:
-        draft.before[_first_of(first).i] = f"{word} "
-    for mention in (first, *later):
-        _set_number(draft, mention, number)
-
-
-def _first_of(mention: Mention) -> Token:
-    """The first word after the determiner: adjectives belong to the noun."""
-    lefts = [
-        t
-        for t in mention.noun.lefts
-        if t.dep_ in ("amod", "compound", "nmod") and t not in mention.count
-    ]
-    return min([*lefts, *mention.category], key=lambda token: token.i)
-
-
-def _set_number(draft: Draft, mention: Mention, number: int) -> None:
-    noun, verb = mention.noun, mention.top.head
-    was_plural = noun.tag_ in ("NNS", "NNPS") or is_plural(noun.text)
-    if (number > 1) != was_plural:
-        one = "glass" if noun.lower_ == "glasses" else singular(noun.text)
-        draft.replaced[noun.i] = plural(noun.text) if number > 1 else one
-    existential = any(child.dep_ == "expl" for child in verb.children)
-    if mention.top.dep_ not in ("nsubj", "nsubjpass") and not existential:
-        return
-    if any(child.dep_ == "conj" and draft.alive(child) for child in mention.top.children):
-        return
-    if number == 1:
-        agree(draft, verb)
-        return
-    for token in (verb, *(c for c in verb.children if c.dep_ in ("aux", "auxpass"))):
-        if token.tag_ == "VBZ" or token.lower_ == "was":
-            draft.replaced[token.i] = plural_verb(token.text, token.lemma_)
+def _listed(phrases: list[str]) -> str:
+    if len(phrases) == 1:
+        return phrases[0]
+    return f"{', '.join(phrases[:-1])} and {phrases[-1]}"

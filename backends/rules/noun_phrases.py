@@ -132,7 +132,7 @@ def is_noun_head(token: Token) -> bool:
     if token.is_title and not token.is_sent_start:
         return True
     known = lexicon.is_physical(token.lower_, known_only=True)
-    return known and not lexicon.listed("color", token.lower_)
+    return known and not lexicon.is_adjective(token.lower_)
 
 
 def _modifies_next(token: Token) -> bool:

@@ -173,7 +173,7 @@ ROLLBACKS = [
     ),
     (
         "Wine glasses and plates stand on the table.",
-        {"Wine glasses": "glass"},
+        {"wine glasses": "glass"},
         "Glasses and plates stand on the table.",
     ),
     (
