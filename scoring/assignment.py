@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from schemas.judged import JudgedExample
@@ -36,13 +37,14 @@ def edge_score(level: int, depth: int, attribute_score: float) -> float:
 def compatible_edges(example: JudgedExample) -> list[Edge]:
     """All edges of an example in order of ids, so that results do not depend on line order."""
     predictions = {prediction.id: index for index, prediction in enumerate(example.predictions)}
-    entities = {entity.id: index for index, entity in enumerate(example.entities)}
+    entities = {entity.id: (i, entity.depth) for i, entity in enumerate(example.entities)}
     edges = []
-    for pair in sorted(example.judgements, key=lambda pair: (pair.prediction, pair.entity)):
+    for pair in sorted(example.judgements, key=attrgetter("prediction", "entity")):
         if pair.level:
-            entity = entities[pair.entity]
-            score = edge_score(pair.level, example.entities[entity].depth, pair.attribute_score)
-            edges.append(Edge(predictions[pair.prediction], entity, score, pair.attribute_score))
+            entity, depth = entities[pair.entity]
+            attributes = pair.attribute_score
+            score = edge_score(pair.level, depth, attributes)
+            edges.append(Edge(predictions[pair.prediction], entity, score, attributes))
     return edges
 
 
@@ -66,35 +68,29 @@ def assign(edges: Sequence[Edge], supplies: Sequence[int], capacities: Sequence[
 
 
 def _solve(edges: Sequence[Edge], supplies: Sequence[int], capacities: Sequence[int]) -> list[int]:
+    import numpy as np
     from ortools.graph.python import min_cost_flow
 
-    network = min_cost_flow.SimpleMinCostFlow()
-    add = network.add_arc_with_capacity_and_unit_cost
     # Nodes are numbered in order of the edges: which of several equal optima is found must not
     # depend on the order of the input.
-    givers = {p: 2 + i for i, p in enumerate(dict.fromkeys(edge.prediction for edge in edges))}
-    takers = {
-        e: 2 + len(givers) + i for i, e in enumerate(dict.fromkeys(edge.entity for edge in edges))
-    }
-    arcs = [
-        add(
-            givers[edge.prediction],
-            takers[edge.entity],
-            min(supplies[edge.prediction], capacities[edge.entity]),
-            -round(edge.score * SCALE),
-        )
-        for edge in edges
-    ]
-    for prediction, node in givers.items():
-        add(0, node, supplies[prediction], 0)
-    for entity, node in takers.items():
-        add(node, 1, capacities[entity], 0)
+    predictions, entities, scores, _ = zip(*edges, strict=True)
+    givers = {p: 2 + i for i, p in enumerate(dict.fromkeys(predictions))}
+    first = 2 + len(givers)
+    takers = {e: first + i for i, e in enumerate(dict.fromkeys(entities))}
+    tails = [*map(givers.__getitem__, predictions), *[0] * len(givers), *takers.values()]
+    heads = [*map(takers.__getitem__, entities), *givers.values(), *[1] * len(takers)]
+    limits = [*(supplies[p] for p in (*predictions, *givers)), *(capacities[e] for e in takers)]
+    costs = np.zeros(len(tails), dtype=np.int64)
+    costs[: len(edges)] = np.rint(np.array(scores) * -SCALE)
+    network = min_cost_flow.SimpleMinCostFlow()
+    arcs = network.add_arcs_with_capacity_and_unit_cost(tails, heads, limits, costs)
     network.set_node_supply(0, sum(supplies))
     network.set_node_supply(1, -sum(supplies))
     status = network.solve_max_flow_with_min_cost()
     if status != network.OPTIMAL:
         raise ScoringError(f"the flow solver stopped with status {status}")
-    return [network.flow(arc) for arc in arcs]
+    flows: list[int] = network.flows(arcs[: len(edges)]).tolist()
+    return flows
 
 
 def _check(
@@ -104,12 +100,9 @@ def _check(
     capacities: Sequence[int],
 ) -> None:
     """The three constraints of eq. 2: nothing negative, no supply or capacity exceeded."""
-    given, taken = [0] * len(supplies), [0] * len(capacities)
+    unused, free = list(supplies), list(capacities)
     for edge, flow in zip(edges, flows, strict=True):
-        given[edge.prediction] += flow
-        taken[edge.entity] += flow
-    within = all(g <= s for g, s in zip(given, supplies, strict=True)) and all(
-        t <= c for t, c in zip(taken, capacities, strict=True)
-    )
-    if min(flows) < 0 or not within:
+        unused[edge[0]] -= flow
+        free[edge[1]] -= flow
+    if min(*flows, *unused, *free) < 0:
         raise ScoringError("the flow solver returned an assignment that breaks a capacity")

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.judged import ExampleResult
-from scoring.metrics import mean_granularity
+from scoring.metrics import summands
 
 Intervals = dict[str, tuple[float, float]]
-_CHUNK = 200
 
 
 def bootstrap(
@@ -20,38 +19,28 @@ def bootstrap(
     """Percentile 95 % intervals of the nine metrics.
 
     `groups` holds the results of each image: responses to one image are drawn together, as
-    they are not independent. Memory is bounded by 200 resamples at a time.
+    they are not independent. One resample is held in memory at a time. No group, no interval.
     """
     if not groups:
         return {}
-    sums = np.array([_sums(group) for group in groups], dtype=np.float64)
+    sums = np.array(
+        [np.sum([summands(row) for row in group], axis=0) for group in groups], dtype=np.float64
+    )
     generator = np.random.default_rng(seed)
-    drawn: list[NDArray[np.float64]] = []
-    for start in range(0, resamples, _CHUNK):
-        size = (min(_CHUNK, resamples - start), len(groups))
-        counts = generator.integers(0, len(groups), size=size)
-        drawn.append(sums[counts].sum(axis=1))
-    values = _metrics(np.concatenate(drawn))
+    count = len(groups)
+    drawn = np.empty((resamples, sums.shape[1]))
+    for row in drawn:
+        # How often each image is drawn is all that a sum needs to know.
+        times = np.bincount(generator.integers(0, count, size=count), minlength=count)
+        row[:] = times @ sums
     return {
         name: (float(np.percentile(column, 2.5)), float(np.percentile(column, 97.5)))
-        for name, column in values.items()
+        for name, column in _metrics(drawn).items()
     }
 
 
-def _sums(group: Sequence[ExampleResult]) -> tuple[float, ...]:
-    return (
-        sum(row.matched for row in group),
-        sum(row.granularity for row in group),
-        sum(row.predicted for row in group),
-        sum(row.truth for row in group),
-        sum(row.reliable for row in group),
-        sum(mean_granularity(row) for row in group),
-        len(group),
-    )
-
-
 def _metrics(sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    matched, granularity, predicted, truth, reliable, fine, examples = sums.T
+    matched, granularity, predicted, truth, reliable, fine, _, examples = sums.T
     p, r = _ratio(matched, predicted), _ratio(matched, truth)
     fine_p, fine_r = _ratio(granularity, predicted), _ratio(granularity, truth)
     return {

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import fsum
+from typing import NamedTuple
 
 from schemas.judged import Assignment, ExampleResult, JudgedExample, Metrics
 from scoring.assignment import assign, compatible_edges
-from scoring.uncertain import counted, credit, repair
+from scoring.uncertain import counted, credit, initial, repair
 
 
 def score_example(example: JudgedExample) -> ExampleResult:
@@ -17,7 +18,7 @@ def score_example(example: JudgedExample) -> ExampleResult:
     """
     predictions, entities = example.predictions, example.entities
     edges = compatible_edges(example)
-    flows = assign(edges, [p.quantity for p in predictions], [e.quantity for e in entities])
+    flows = assign(edges, initial(predictions), initial(entities))
     supplies, capacities = repair(edges, flows, predictions, entities)
     used = [(edge, flow) for edge, flow in zip(edges, flows, strict=True) if flow]
     credits = [credit(predictions[e.prediction], entities[e.entity]) * flow for e, flow in used]
@@ -41,32 +42,58 @@ def score_example(example: JudgedExample) -> ExampleResult:
 
 
 def summarise(results: Iterable[ExampleResult]) -> Metrics:
-    """The nine metrics, micro-averaged over the examples. Every 0/0 is 0."""
-    rows = list(results)
-    matched = fsum(row.matched for row in rows)
-    granularity = fsum(row.granularity for row in rows)
-    predicted = fsum(row.predicted for row in rows)
-    truth = fsum(row.truth for row in rows)
+    """The nine metrics, micro-averaged over the examples. Every 0/0 is 0.
+
+    Reads the results once and keeps only their summands, not the assignments.
+    """
+    columns = zip(*map(summands, results), strict=True)
+    totals = [fsum(column) for column in columns] or [0.0] * len(Summands._fields)
+    matched, granularity, predicted, truth, reliable, fine, empty, examples = totals
     precision, recall = ratio(matched, predicted), ratio(matched, truth)
     fine_precision, fine_recall = ratio(granularity, predicted), ratio(granularity, truth)
     return Metrics(
-        IRR=ratio(sum(row.reliable for row in rows), len(rows)),
+        IRR=ratio(reliable, examples),
         P=precision,
         R=recall,
         F1=harmonic(precision, recall),
-        gIRR=ratio(fsum(mean_granularity(row) for row in rows), len(rows)),
+        gIRR=ratio(fine, examples),
         gP=fine_precision,
         gR=fine_recall,
         gF1=harmonic(fine_precision, fine_recall),
         G=ratio(granularity, matched),
-        examples=len(rows),
-        empty=sum(row.predicted == 0 for row in rows),
+        examples=int(examples),
+        empty=int(empty),
     )
 
 
-def mean_granularity(row: ExampleResult) -> float:
-    """What an example adds to gIRR: its granularity a matched unit, if it is reliable."""
-    return ratio(row.granularity, row.matched) if row.reliable else 0.0
+class Summands(NamedTuple):
+    """What one example adds to the sums that all metrics are made of.
+
+    `mean_granularity` is its granularity a matched unit if it is reliable, else 0.
+    """
+
+    matched: float
+    granularity: float
+    predicted: float
+    truth: float
+    reliable: bool
+    mean_granularity: float
+    empty: bool
+    examples: int
+
+
+def summands(row: ExampleResult) -> Summands:
+    """The summands of one example's result."""
+    return Summands(
+        matched=row.matched,
+        granularity=row.granularity,
+        predicted=row.predicted,
+        truth=row.truth,
+        reliable=row.reliable,
+        mean_granularity=ratio(row.granularity, row.matched) if row.reliable else 0.0,
+        empty=row.predicted == 0,
+        examples=1,
+    )
 
 
 def ratio(numerator: float, denominator: float) -> float:

@@ -11,6 +11,11 @@ from scoring.assignment import Edge
 UNCERTAIN_CREDIT = 0.5
 
 
+def initial(items: Sequence[JudgedPrediction | JudgedEntity]) -> list[int]:
+    """Quantities that the solve starts from: an uncertain one is one unit, whatever it states."""
+    return [1 if item.uncertain else item.quantity for item in items]
+
+
 def repair(
     edges: Sequence[Edge],
     flows: list[int],
@@ -19,12 +24,11 @@ def repair(
 ) -> tuple[list[int], list[int]]:
     """Expand uncertain quantities along existing edges; `flows` grows in place.
 
-    Returns the quantities of predictions and entities after expansion. First what is left of a
+    `flows` must be maximal. Returns the quantities of predictions and entities after expansion. First what is left of a
     prediction goes to an uncertain entity, then what is left of an entity to an uncertain
     prediction; the best edge first.
     """
-    supplies = [prediction.quantity for prediction in predictions]
-    capacities = [entity.quantity for entity in entities]
+    supplies, capacities = initial(predictions), initial(entities)
     unused, uncovered = list(supplies), list(capacities)
     for edge, flow in zip(edges, flows, strict=True):
         unused[edge.prediction] -= flow
@@ -35,10 +39,9 @@ def repair(
         prediction, entity = edges[index][:2]
         extra = unused[prediction]
         if extra and entities[entity].uncertain:
+            # The flow is maximal: an entity next to unused quantity is covered, so it must grow.
             flows[index] += extra
-            covered = min(extra, uncovered[entity])
-            uncovered[entity] -= covered
-            capacities[entity] += extra - covered
+            capacities[entity] += extra
             unused[prediction] = 0
     for index in order:
         prediction, entity = edges[index][:2]
