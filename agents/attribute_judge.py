@@ -144,7 +144,12 @@ class AttributeJudge(Agent[JudgedRecord, JudgedRecord]):
         return {"attribute_judge": len({pair.prediction for pair in item.judgements})}
 
 
-if __name__ == "__main__":
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run this agent as a command."""
     from agents.stages import ATTRIBUTES
 
-    sys.exit(ATTRIBUTES.main())
+    return ATTRIBUTES.main(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -79,7 +79,12 @@ class CategoryJudge(Agent[ParsedRecord, JudgedRecord]):
         return {"category_judge": max(1, len(item.predictions) * nodes // 2)}
 
 
-if __name__ == "__main__":
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run this agent as a command."""
     from agents.stages import CATEGORIES
 
-    sys.exit(CATEGORIES.main())
+    return CATEGORIES.main(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from agents.base import Agent, AgentContext, gather
 from schemas.entity import GroundTruthEntity, ParsedResponse, ParseInput, PredictedEntity
@@ -59,7 +60,12 @@ def _parsed(
     return ParsedRecord(**fields, entities=entities, ground_truth=source, predictions=predictions)
 
 
-if __name__ == "__main__":
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run this agent as a command."""
     from agents.stages import PARSE
 
-    sys.exit(PARSE.main())
+    return PARSE.main(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -128,7 +128,12 @@ def _stems(word: str) -> set[str]:
     return {word, word.removesuffix("s"), word.removesuffix("es")}
 
 
-if __name__ == "__main__":
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run this agent as a command."""
     from agents.stages import RSR
 
-    sys.exit(RSR.main())
+    return RSR.main(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
