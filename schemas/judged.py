@@ -13,7 +13,7 @@ Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, strict=True)]
 
 
 class JudgedPrediction(StrictModel):
-    """A predicted object. `uncertain` marks a count that was not stated exactly."""
+    """A predicted object. `uncertain` marks a count that was not stated exactly; it starts at 1."""
 
     id: ShortText
     quantity: WholeNumber = 1
@@ -35,7 +35,9 @@ class Judgement(StrictModel):
     prediction: ShortText
     entity: ShortText
     level: Annotated[int, Field(strict=True, ge=0)]
-    attribute_score: Fraction
+    attribute_score: Fraction = Field(
+        default=0.0, description="Required where the level is 1 or more."
+    )
 
 
 class JudgedExample(StrictModel):
@@ -75,6 +77,8 @@ class JudgedExample(StrictModel):
                     f"{where}.level: expected at most the entity's depth "
                     f"{depths[pair.entity]}, got {pair.level}"
                 )
+            if pair.level and "attribute_score" not in pair.model_fields_set:
+                raise ValueError(f"{where}.attribute_score: required where the level is 1 or more")
             if (pair.prediction, pair.entity) in seen:
                 raise ValueError(f"{where}: a second judgement of the same pair")
             seen.add((pair.prediction, pair.entity))

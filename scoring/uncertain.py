@@ -24,9 +24,9 @@ def repair(
 ) -> tuple[list[int], list[int]]:
     """Expand uncertain quantities along existing edges; `flows` grows in place.
 
-    `flows` must be maximal. Returns the quantities of predictions and entities after expansion. First what is left of a
-    prediction goes to an uncertain entity, then what is left of an entity to an uncertain
-    prediction; the best edge first.
+    `flows` must be maximal. Returns the quantities of predictions and entities after expansion.
+    First what is left of a prediction goes to an uncertain entity, then what is left of an
+    entity to an uncertain prediction; the best edge first.
     """
     supplies, capacities = initial(predictions), initial(entities)
     unused, uncovered = list(supplies), list(capacities)

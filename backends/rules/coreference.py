@@ -237,6 +237,8 @@ def is_finer(mention: Mention, names: Mention) -> bool:
         return len(mention.category) > len(names.category) and {
             token.lower_ for token in mention.category
         } >= words - {names.noun.lower_}
+    if {t.lower_ for t in mention.category} > {t.lower_ for t in names.category}:
+        return True
     if lexicon.is_kind_of(names.kind, new):
         return False
     if lexicon.is_kind_of(mention.kind, old) or lexicon.listed("generic", old):
@@ -349,7 +351,7 @@ def _agrees(entity: Entity, mention: Mention) -> bool:
     """Number, gender and personhood of a pronoun."""
     word = mention.noun.lower_
     if word in _NEUTER:
-        return not entity.plural and not entity.person
+        return not entity.person and (not entity.plural or _told_of_one(entity))
     if word in _MASCULINE | _FEMININE:
         wrong = "female" if word in _MASCULINE else "male"
         lemmas = {m.lemma for m in entity.mentions}
@@ -357,6 +359,12 @@ def _agrees(entity: Entity, mention: Mention) -> bool:
     if word in ("they", "them", "their", "themselves"):
         return entity.plural or entity.person
     return entity.plural
+
+
+def _told_of_one(entity: Entity) -> bool:
+    """Whether the latest mention of a group speaks of a single member."""
+    named = [mention for mention in entity.mentions if mention.determiner != "pronoun"]
+    return not named[-1].plural
 
 
 def _salience(earlier: Mention, pronoun: Mention) -> float:

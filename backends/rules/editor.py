@@ -6,20 +6,23 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from backends.rules import lexicon
 from backends.rules.edits_count import recount
 from backends.rules.edits_delete import Remover
 from backends.rules.edits_rename import rename, untrusted_words
-from backends.rules.grammar import capitalized, is_plural, plural, singular
+from backends.rules.grammar import plural, singular
 from backends.rules.language import read
 from backends.rules.noun_phrases import Mention
 from backends.rules.response_parser import Claim, read_claims
-from backends.rules.rewrite import Plan, tidy
+from backends.rules.rewrite import Plan, tidy, tidy_spaces
 from schemas.edit import Edit, EditInput, RevisedResponse
 
 if TYPE_CHECKING:
     from spacy.tokens import Span, Token
 
 NOTHING_LEFT = "The image shows no object that can be named reliably."
+_DEFINITE = "the|this|that|these|those|another|both|other"
+_NAMING = ("NOUN", "PROPN", "ADJ")
 _DANGLING = re.compile(
     r"\b(?:a|an|the|of|with|in|on|at|to|by|and|or|is|are|from|near|behind|beside|their|its)[.!?]$"
 )
@@ -86,43 +89,71 @@ class _Editing:
         for edit, claim in self.targets:
             if edit.kind == "quantity":
                 continue
+            names = [claim.category]
             fine = untrusted_words(claim.category, edit.replacement or "")
+            names += [t.text for t in claim.entity.names.category if _is_name(t) and t.lower_ in fine]
             for token in self.doc:
-                if token.i in spoken or self.plan.gone(token):
+                if token.i in spoken or self.plan.gone(token) or token.pos_ not in _NAMING:
                     continue
-                if singular(token.lower_) in fine and token.pos_ in ("NOUN", "PROPN"):
+                if any(_stands_at(token, name) for name in names):
                     Remover(self.plan, []).remove_phrase(_phrase_head(token))
 
     def _salvage(self) -> None:
-        """A kept object whose only mention went with a sentence is stated on its own."""
+        """A kept object whose introduction went with a sentence is stated on its own."""
+        rolled_back = [claim for edit, claim in self.targets if edit.kind == "rollback"]
         lost: dict[int, list[str]] = {}
-        plural_first: dict[int, bool] = {}
+        several: dict[int, bool] = {}
+        covered = -1
         for claim in self.claims:
             named = [m for m in claim.mentions if m.determiner != "pronoun"]
-            if claim in self.doomed or not named:
+            if claim in self.doomed or claim in rolled_back or not named:
                 continue
-            if any(not self.plan.gone(m.noun) or m.noun.i in self.plan.replaced for m in named):
+            first = named[0]
+            if not self._is_lost(named) or first.noun.i <= covered:
                 continue
-            start = named[0].noun.sent.start
-            plural_first.setdefault(start, claim.entity.plural)
-            lost.setdefault(start, []).append(self._statement(claim, named[0]))
+            start = first.noun.sent.start
+            several.setdefault(start, claim.entity.plural)
+            phrase, covered = self._statement(first)
+            lost.setdefault(start, []).append(phrase)
         for start, phrases in lost.items():
-            verb = "are" if plural_first[start] else "is"
+            verb = "are" if several[start] else "is"
             self.plan.instead[start] = tidy(f"There {verb} {_listed(phrases)}.")
 
-    def _statement(self, claim: Claim, mention: Mention) -> str:
-        """The bare noun phrase of a lost mention, with its edited name and count."""
-        words = [*mention.adjectives, mention.text]
-        for edit, target in self.targets:
-            if target is claim and edit.kind == "rollback" and edit.replacement:
-                many = is_plural(mention.noun.text)
-                words[-1] = plural(edit.replacement) if many else singular(edit.replacement)
-        count = " ".join(token.text.lower() for token in mention.count)
-        if claim.entity.quantity == 1 and not is_plural(mention.noun.text):
-            words = ["a", *words] if mention.determiner != "bare" else words
-        elif count:
-            words = [count, *words]
-        return " ".join(words)
+    def _is_lost(self, named: list[Mention]) -> bool:
+        """Whether no mention is left, or none that introduces the thing."""
+        left = [m for m in named if any(not self.plan.gone(token) for token in m.category)]
+        introduced = named[0].determiner in ("a", "bare") and named[0] not in left
+        return not left or (introduced and left[0].determiner == "the")
+
+    def _statement(self, mention: Mention) -> tuple[str, int]:
+        """A lost mention as it is first said, and the index of its last token."""
+        first, end = mention.category[0].i, mention.category[-1].i
+        start = min(mention.top.left_edge.i, *(t.i for t in [*mention.count, mention.noun]), first)
+        before = [t for t in self.doc[start:first] if t.i not in _possessor(mention)]
+        tail = ""
+        if mention.top.dep_ in ("nsubj", "nsubjpass"):
+            last = self._end_of_places(mention.noun, end)
+            tail, end = self.doc[end + 1 : last + 1].text, last
+        text = " ".join([*(token.text for token in before), mention.text, tail])
+        text = re.sub(f"^(?:(?:{_DEFINITE})\\b ?)+", "", tidy_spaces(text), flags=re.IGNORECASE)
+        text = text[:1].lower() + text[1:] if mention.top.left_edge.is_sent_start else text
+        single = mention.quantity == 1 and mention.noun.tag_ not in ("NNS", "NNPS")
+        counted = re.match(r"(?:an?|one|some|several|each)\b", text, re.IGNORECASE)
+        bare = mention.determiner == "bare" or lexicon.listed("mass", mention.lemma)
+        return (f"a {text}" if single and not counted and not bare else text), end
+
+    def _end_of_places(self, noun: Token, end: int) -> int:
+        """Last token of the prepositional phrases right after a noun that name nothing doomed."""
+        doomed = {m.noun.i for claim in self.doomed for m in claim.mentions}
+        for child in noun.rights:
+            tokens = list(child.subtree)
+            clause = any(token.pos_ in ("VERB", "AUX") for token in tokens)
+            if child.dep_ != "prep" or tokens[0].i != end + 1 or clause:
+                break
+            if doomed & {token.i for token in tokens}:
+                break
+            end = tokens[-1].i
+        return end
 
     def resisting(self, text: str) -> set[int]:
         """Starts of the sentences that still name what had to go, or that read as broken."""
@@ -168,11 +199,29 @@ def _targets(edits: Sequence[Edit], claims: Sequence[Claim]) -> list[tuple[Edit,
     return found
 
 
+def _is_name(token: Token) -> bool:
+    """A proper name inside a category, which betrays it wherever it stands."""
+    return token.is_title and token.is_alpha and not token.is_sent_start
+
+
+def _stands_at(token: Token, name: str) -> bool:
+    """Whether the text reads `name`, singular or plural, from this token on."""
+    words = len(name.split())
+    text = token.doc[token.i : token.i + words].text
+    return bool(_pattern(name).fullmatch(text))
+
+
 def _phrase_head(token: Token) -> Token:
     """The noun whose phrase a modifier belongs to."""
     while token.dep_ in ("compound", "amod", "nmod", "poss") and token.head != token:
         token = token.head
     return token
+
+
+def _possessor(mention: Mention) -> set[int]:
+    """Indices of "the man's" in "the man's hat"."""
+    owners = [child for child in mention.noun.lefts if child.dep_ == "poss"]
+    return {token.i for owner in owners for token in owner.subtree}
 
 
 def _loose(mention: Mention) -> bool:

@@ -43,7 +43,7 @@ def _recount_phrase(plan: Plan, mention: Mention, quantity: int) -> None:
         plan.replaced[noun.i] = plural(text) if many else singular(text)
     verb = mention.top.head
     existential = any(child.dep_ == "expl" for child in verb.children)
-    alone = not any(child.dep_ == "conj" for child in mention.top.rights)
+    alone = all(plan.gone(child) for child in mention.top.rights if child.dep_ == "conj")
     if alone and (mention.top.dep_ in ("nsubj", "nsubjpass") or existential):
         number_verbs(plan, verb, plural=many)
 

@@ -24,8 +24,10 @@ _NEEDS_PLACE = {
     "mount", "attach", "cover", "fill", "surround", "adorn", "decorate", "dot", "lie", "suspend",
     "flank", "accompany", "top", "equip", "park", "display", "arrange", "tuck", "nestle", "house",
     "sit", "serve", "dress", "line", "frame", "connect", "fix", "hold", "consist", "belong",
+    "look", "gaze", "peer", "stare",
 }  # fmt: skip
 _POSTURE = {"sit", "lie", "park", "hang"}
+_LOOKING = {"look", "gaze", "peer", "stare"}
 
 
 class Remover:
@@ -77,6 +79,11 @@ class Remover:
         self.plan.remove([t for t in gaps if t.dep_ in ("cc", "punct") or t.lower_ in ("and", ",")])
         for member in doomed:
             self.plan.remove(spans[member.i])
+        if members[-1] in doomed:
+            # "jeans and shoes with red laces": a closing description belongs to the last one.
+            tails = [child for member in left for child in member.rights if child.i > last]
+            described = [t for t in tails if t.lower_ == "with" or t.dep_ in ("relcl", "acl")]
+            self.plan.remove([token for tail in described for token in tail.subtree])
         for position, member in enumerate(left[:-1]):
             final = position == len(left) - 2
             comma = "," if len(left) > 2 and (not final or oxford) else ""
@@ -114,7 +121,7 @@ class Remover:
 
     def remove_clause(self, verb: Token) -> None:
         """Remove a clause whose subject is gone; coordinated clauses with own subjects stay."""
-        others = [child for child in verb.rights if _is_own_clause(child, self._doomed)]
+        others = [child for child in verb.children if _is_own_clause(child, self._doomed)]
         if verb.dep_ in ("ROOT", "conj", "ccomp", "parataxis", "advcl") and others:
             kept = {token.i for other in others for token in other.subtree}
             rest = [t for t in verb.subtree if t.i not in kept and not _ends_sentence(t)]
@@ -177,12 +184,31 @@ class Remover:
         elif head.pos_ in ("NOUN", "PROPN") and self._is_empty_without(head, top):
             self.remove_phrase(coordination(head)[0])
             return
+        elif head.pos_ == "ADJ" and head.dep_ in ("acomp", "advcl", "conj", "amod", "acl", "oprd"):
+            self._remove_adjective(head)
+            return
+        bare = head.dep_ in _CLAUSES and head.tag_ == "VBN"
+        if bare and not any(c != top and c.dep_ != "punct" for c in head.rights):
+            top = head
         self._cut(list(top.subtree))
+
+    def _remove_adjective(self, adjective: Token) -> None:
+        """"ready for the next wave", "typical of cats": the adjective needs what is gone."""
+        if adjective.lower_ in ("visible", "seen", "present"):
+            self._cut([t for c in adjective.rights if c.dep_ == "prep" for t in c.subtree])
+        elif adjective.dep_ in ("acomp", "oprd") and not self._has_other_complement(
+            adjective.head, adjective
+        ):
+            self.remove_predicate(adjective.head)
+        else:
+            self._cut(list(adjective.subtree), coordinated=adjective.dep_ == "conj")
 
     def _has_other_complement(self, verb: Token, top: Token) -> bool:
         """Whether "is", "sits" or "is placed" says something else, too."""
         if verb.lemma_ in _POSTURE and verb.dep_ in _CLAUSES:
             return True
+        if verb.lemma_ in _LOOKING:
+            return False
         kinds = {"acomp", "attr", "dobj", "oprd", "prep", "agent"}
         if verb.lemma_ != "be":
             kinds |= {"advmod", "prt"}
@@ -257,6 +283,9 @@ def _member_tokens(member: Token, members: list[Token]) -> list[Token]:
     for other in members:
         if other != member and other in tokens:
             tokens -= set(other.subtree)
+    # A phrase after the whole list stays, whichever conjunct the parser hung it on.
+    starts = [other.left_edge.i for other in members if other.i > member.i]
+    tokens = {t for t in tokens if not starts or t.i < min(starts)}
     tokens = {t for t in tokens if not (t.head == member and t.dep_ == "cc")}
     ordered = sorted(tokens, key=lambda token: token.i)
     while ordered and ordered[-1].dep_ == "punct":
@@ -279,6 +308,8 @@ def _strip_space(plan: Plan, token: Token) -> None:
 def _is_own_clause(token: Token, doomed: set[int]) -> bool:
     """A coordinated clause with a subject that stays."""
     if token.dep_ not in ("conj", "ccomp", "parataxis", "advcl"):
+        return False
+    if token.dep_ == "ccomp" and token.i > token.head.i:
         return False
     if token.dep_ == "advcl" and not any(c.lower_ in ("while", "whereas") for c in token.lefts):
         return False

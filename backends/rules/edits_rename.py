@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from backends.rules import lexicon
 from backends.rules.coreference import identity_subject
 from backends.rules.edits_delete import Remover
-from backends.rules.grammar import capitalized, is_plural, plural, singular
+from backends.rules.grammar import capitalized, plural, singular
 from backends.rules.noun_phrases import Mention
 from backends.rules.response_parser import Claim
 from backends.rules.rewrite import Plan
@@ -29,7 +29,7 @@ def rename(plan: Plan, claim: Claim, replacement: str) -> None:
         if _repeats_name(mention, coarse, claim):
             remover.remove_phrase(mention.top)
         else:
-            _rename_mention(plan, mention, coarse)
+            _rename_mention(plan, mention, coarse, first=mention is claim.mentions[0])
 
 
 def untrusted_words(category: str, replacement: str) -> set[str]:
@@ -71,23 +71,38 @@ def _has_description(mention: Mention) -> bool:
     return any(child.dep_ in ("prep", "acl", "relcl") for child in mention.noun.rights)
 
 
-def _rename_mention(plan: Plan, mention: Mention, coarse: str) -> None:
+def _rename_mention(plan: Plan, mention: Mention, coarse: str, first: bool) -> None:
     """Put the new name where the category words stood; adjectives between them stay."""
-    first, last = mention.category[0], mention.category[-1]
+    start, last = mention.category[0], mention.category[-1]
     name = plural(coarse) if _is_plural_mention(mention) else coarse
-    if first.is_sent_start and first.is_title:
+    if start.is_sent_start and start.is_title:
         name = capitalized(name)
-    doc = first.doc
-    gap = {t.i for t in doc[first.i : last.i + 1]} - {t.i for t in mention.category}
-    target = mention.noun if gap and mention.noun.i < last.i + 1 else first
+    doc = start.doc
+    gap = {t.i for t in doc[start.i : last.i + 1]} - {t.i for t in mention.category}
+    target = mention.noun if gap and mention.noun.i < last.i + 1 else start
     plan.remove([token for token in mention.category if token != target])
     plan.replaced[target.i] = name
+    _set_article(plan, mention, name, first)
     _skip_doubled_noun(plan, last, name)
 
 
+def _set_article(plan: Plan, mention: Mention, name: str, first: bool) -> None:
+    """"the Temple of Heaven" becomes "a temple", "an orange suit" becomes "orange clothing"."""
+    articles = [child for child in mention.noun.lefts if child.lower_ in ("a", "an", "the")]
+    if not articles or _is_plural_mention(mention):
+        return
+    found = articles[0]
+    if lexicon.listed("mass", name.rpartition(" ")[2].lower()):
+        if found.lower_ != "the":
+            plan.remove([found])
+    elif first and found.lower_ == "the" and len(mention.category) > 1 and name.islower():
+        plan.replaced[found.i] = "A" if found.is_title else "a"
+
+
 def _is_plural_mention(mention: Mention) -> bool:
-    """By form, so that "a pair of sunglasses" stays as it is."""
-    return mention.noun.tag_ in ("NNS", "NNPS") and is_plural(mention.noun.text)
+    """By form; "sunglasses" are one thing."""
+    one_thing = mention.top == mention.noun and mention.quantity == 1
+    return mention.noun.tag_ in ("NNS", "NNPS") and not one_thing
 
 
 def _skip_doubled_noun(plan: Plan, last: Token, name: str) -> None:

@@ -14,7 +14,7 @@ _SINGULAR = {plural: singular for singular, plural in _IRREGULAR.items()}
 _SAME = {
     "sheep", "deer", "fish", "aircraft", "series", "species", "moose", "salmon", "bison", "swine",
     "spacecraft", "watercraft", "hovercraft", "trout", "shrimp", "squid", "luggage", "furniture",
-    "pants", "jeans", "shorts", "scissors", "glasses", "sunglasses", "trousers", "binoculars",
+    "pants", "jeans", "shorts", "scissors", "sunglasses", "trousers", "binoculars",
     "goggles", "headphones", "clothes", "pajamas", "tongs", "leggings",
 }  # fmt: skip
 _S_SINGULARS = ("ss", "us", "is")

@@ -30,6 +30,10 @@ PRONOUNS = {
     "it", "its", "itself", "they", "them", "their", "themselves", "he", "him", "his", "himself",
     "she", "her", "hers", "herself",
 }  # fmt: skip
+_TIMES = {
+    "day", "daytime", "night", "nighttime", "morning", "evening", "afternoon", "dusk", "dawn",
+    "winter", "summer", "autumn", "spring", "sunny", "cloudy", "overcast", "noon", "sunset",
+}  # fmt: skip
 _MEMBERS = {"one", "other", "others", "both", "another", "latter", "former"}
 
 
@@ -96,13 +100,25 @@ def find_mentions(doc: Doc) -> list[Mention]:
             continue
         if any(start <= token.idx < end for start, end in quoted):
             continue
-        if token.lower_ in PRONOUNS and token.pos_ == "PRON":
+        if token.lower_ in PRONOUNS and token.pos_ == "PRON" and not _is_pleonastic(token):
             mentions.append(Mention(token, token, "pronoun", [token]))
         elif _is_member(token):
             mentions.append(Mention(token, token, "pronoun", [token]))
         elif is_noun_head(token) and not _groups(token):
             mentions.append(_noun_phrase(token))
     return mentions
+
+
+def _is_pleonastic(token: Token) -> bool:
+    """"it is daytime", "it is likely that": the pronoun stands for nothing."""
+    verb = token.head
+    if token.lower_ != "it" or token.dep_ not in ("nsubj", "expl"):
+        return False
+    said = {child.lower_ for child in verb.subtree if child.i > token.i}
+    clause = any(c.dep_ in ("ccomp", "csubj") or c.lower_ == "that" for c in verb.rights)
+    linking = verb.lemma_ in ("be", "seem", "appear")
+    weather = verb.lemma_ in ("rain", "snow") or (linking and bool(said & _TIMES))
+    return weather or (linking and clause and any(c.dep_ == "acomp" for c in verb.rights))
 
 
 def _is_member(token: Token) -> bool:
@@ -361,7 +377,8 @@ def _stated(count: list[Token]) -> Quantity | None:
 
 def _is_one(noun: Token) -> bool:
     """Plural in form, one thing in fact ("sunglasses")."""
-    return lexicon.listed("plurale_tantum", noun.lower_)
+    drinking = any(lexicon.is_compound(child.lower_, "glass") for child in noun.lefts)
+    return lexicon.listed("plurale_tantum", noun.lower_) and not drinking
 
 
 def _group_quantity(mention: Mention) -> Quantity:

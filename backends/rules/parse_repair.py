@@ -16,6 +16,7 @@ _NOUNS = ("NOUN", "PROPN")
 _POSTURES = {
     "stand", "stands", "rest", "rests", "lie", "lies", "sit", "sits", "hang", "hangs", "lean",
     "leans", "float", "floats", "fly", "flies", "park", "rise", "rises", "surround", "line",
+    "sleep", "sleeps", "walk", "walks", "jump", "jumps", "swim", "swims",
     "sink", "sinks", "shine", "shines", "stretch", "stretches", "spread", "spreads", "run", "runs",
     "fill", "fills", "cover", "covers", "glow", "glows", "play", "plays", "bloom", "blooms",
 }  # fmt: skip

@@ -84,7 +84,7 @@ class Plan:
         space = self.original[end:following] if token.i + 1 < sentence.end else ""
         after = self.after.get(token.i, "")
         if self.gone(token):
-            return after
+            return after or (" " if space else "")
         return self.replaced.get(token.i, self.original[token.idx : end]) + after + space
 
     def _end(self, sentence: Span) -> int:
@@ -95,8 +95,15 @@ def tidy(text: str) -> str:
     """Commas, spaces, articles and the capital of a sentence after words were taken out."""
     for pattern, replacement in _TIDY:
         text = pattern.sub(replacement, text)
+    if text.count('"') == 1 and not text.startswith('"'):
+        text = text.replace('"', "")
     text = _ARTICLE.sub(_right_article, text).strip()
     return capitalized(text)
+
+
+def tidy_spaces(text: str) -> str:
+    """Words joined by single spaces, no space before a comma."""
+    return " ".join(text.split()).replace(" ,", ",").replace(" 's", "'s")
 
 
 def _right_article(match: re.Match[str]) -> str:

@@ -43,7 +43,8 @@ def scope_of(mention: Mention) -> Scope:
     name = " ".join(token.lower_ for token in mention.category)
     single = len(mention.category) == 1
     if not single and lexicon.is_known(name):
-        return "object" if lexicon.is_physical(name, known_only=True) else "none"
+        physical = lexicon.is_physical(name, known_only=True) or lexicon.is_physical(lemma)
+        return "object" if physical else "none"
     if lexicon.is_part(lemma) and not lexicon.listed("keep", lemma):
         return "part"
     if lexicon.listed("low_information", lemma):

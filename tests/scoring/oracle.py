@@ -19,18 +19,18 @@ def assign(example: dict[str, Any]) -> dict[tuple[str, str], int]:
     predictions = {p["id"]: p for p in example["predictions"]}
     entities = {g["id"]: g for g in example["entities"]}
     # A unit more must outweigh any reshuffling of scores, which changes the sum by at most this.
-    big = SCALE * (sum(p["quantity"] for p in predictions.values()) + 1) * 4
+    total = sum(start(p) for p in predictions.values())
+    big = SCALE * (total + 1) * 4
     for pair in edges(example):
         p, g = pair["prediction"], pair["entity"]
         score = edge_score(pair, entities[g])
-        capacity = min(predictions[p]["quantity"], entities[g]["quantity"])
-        graph.add_edge("source", ("p", p), capacity=predictions[p]["quantity"], weight=0)
-        graph.add_edge(("g", g), "sink", capacity=entities[g]["quantity"], weight=0)
+        capacity = min(start(predictions[p]), start(entities[g]))
+        graph.add_edge("source", ("p", p), capacity=start(predictions[p]), weight=0)
+        graph.add_edge(("g", g), "sink", capacity=start(entities[g]), weight=0)
         graph.add_edge(("p", p), ("g", g), capacity=capacity, weight=-big - round(score * SCALE))
     if not graph:
         return {}
     # The way back for what is not matched costs nothing.
-    total = sum(p["quantity"] for p in predictions.values())
     graph.add_edge("source", "sink", capacity=total, weight=0)
     graph.nodes["source"]["demand"], graph.nodes["sink"]["demand"] = -total, total
     flow = nx.min_cost_flow(graph)
@@ -40,12 +40,17 @@ def assign(example: dict[str, Any]) -> dict[tuple[str, str], int]:
     }
 
 
+def start(item: dict[str, Any]) -> int:
+    """An uncertain quantity starts at one unit, whatever number stands beside it."""
+    return 1 if item["uncertain"] else item["quantity"]
+
+
 def edges(example: dict[str, Any]) -> list[dict[str, Any]]:
     return [pair for pair in example["judgements"] if pair["level"] >= 1]
 
 
 def edge_score(pair: dict[str, Any], entity: dict[str, Any]) -> Fraction:
-    return (pair["level"] - 1 + Fraction(pair["attribute_score"])) / entity["depth"]
+    return Fraction(pair["level"] - 1 + Fraction(pair["attribute_score"])) / int(entity["depth"])
 
 
 def objective(example: dict[str, Any], flow: dict[tuple[str, str], int]) -> tuple[int, float]:
@@ -60,9 +65,9 @@ def objective(example: dict[str, Any], flow: dict[tuple[str, str], int]) -> tupl
 
 def score(example: dict[str, Any], flow: dict[tuple[str, str], int]) -> dict[str, Any]:
     """Spec 1.7 and 1.8 on a given assignment."""
-    flow = {key: units for key, units in flow.items()}
-    predictions = {p["id"]: dict(p) for p in example["predictions"]}
-    entities = {g["id"]: dict(g) for g in example["entities"]}
+    flow = dict(flow)
+    predictions = {p["id"]: {**p, "quantity": start(p)} for p in example["predictions"]}
+    entities = {g["id"]: {**g, "quantity": start(g)} for g in example["entities"]}
     scores = {}
     for pair in edges(example):
         key = (pair["prediction"], pair["entity"])

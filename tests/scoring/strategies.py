@@ -23,7 +23,7 @@ def examples(draw: Any, uncertain: bool = True) -> dict[str, Any]:
             rows.append(
                 {
                     "id": f"{prefix}{index}",
-                    "quantity": 1 if doubtful else draw(QUANTITIES),
+                    "quantity": draw(QUANTITIES),
                     "uncertain": doubtful,
                     **{name: draw(values) for name, values in extra.items()},
                 }

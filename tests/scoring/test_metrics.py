@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from schemas.judged import ExampleResult, JudgedExample
@@ -74,6 +75,19 @@ def counts(result: ExampleResult) -> tuple[float, float, float, float, bool]:
         (example([(1, True)], [(1, True, 3)], []), (1, 1, 0, 0, False)),
         # Nothing claimed: reliable, and nothing found.
         (example([], [(2, False, 1)], []), (0, 2, 0, 0, True)),
+        # An uncertain quantity starts at one, whatever number stands beside it.
+        (example([(7, True)], [(3, False, 1)], [(0, 0, 1, 1.0)]), (3, 3, 1.5, 1.5, True)),
+        (example([(2, False)], [(9, True, 1)], [(0, 0, 1, 1.0)]), (2, 2, 2, 2.0, True)),
+        # The residual goes to the better of two uncertain entities, not to both.
+        (
+            example([(4, False)], [(1, True, 2), (1, True, 2)], [(0, 0, 1, 1.0), (0, 1, 2, 0.5)]),
+            (4, 4, 4, 0.5 + 3 * 0.75, True),
+        ),
+        # A mean that is no whole number: (1 + 2) / 2 for the entity that nothing matches.
+        (
+            example([(3, False)], [(1, False, 1), (2, False, 1), (1, True, 1)], [(0, 1, 1, 1.0)]),
+            (3, 4.5, 2, 2.0, False),
+        ),
         # Level 0 is no edge.
         (example([(1, False)], [(1, False, 3)], [(0, 0, 0, 1.0)]), (1, 1, 0, 0, False)),
     ],
@@ -154,5 +168,41 @@ def test_responses_to_one_image_are_drawn_together() -> None:
     group = [
         score_example(example([(2, False)], [(k, False, 1)], [(0, 0, 1, 1.0)])) for k in (1, 2)
     ]
-    low, high = bootstrap([group], seed=1)["P"]
-    assert low == high == pytest.approx(0.75)
+    intervals, metrics = bootstrap([group], seed=1), summarise(group).model_dump()
+    for name, (low, high) in intervals.items():
+        assert low == high == pytest.approx(metrics[name]), name
+    assert intervals["P"][0] == pytest.approx(0.75)
+
+
+def test_intervals_are_the_percentiles_of_resampled_metrics() -> None:
+    """The vectorised sums against drawing the images themselves and summing them up."""
+    results = [
+        score_example(example([(3, i % 4 == 0)], [(i + 1, False, 2)], [(0, 0, 1 + i % 2, 0.5)]))
+        for i in range(5)
+    ]
+    draw = np.random.default_rng(3)
+    drawn = [
+        summarise([results[i] for i in draw.integers(0, 5, size=5)]).model_dump()
+        for _ in range(200)
+    ]
+    for name, interval in bootstrap([[row] for row in results], seed=3, resamples=200).items():
+        expected = np.percentile([row[name] for row in drawn], [2.5, 97.5])
+        assert interval == pytest.approx(tuple(expected)), name
+
+
+def test_no_image_has_no_interval() -> None:
+    assert bootstrap([], seed=1) == {}
+
+
+def test_quantities_of_a_billion_are_exact() -> None:
+    billion = 10**9
+    judged = example(
+        [(billion, False), (billion - 1, False)],
+        [(billion, False, 2), (billion, False, 2)],
+        [(0, 0, 2, 1.0), (0, 1, 1, 1.0), (1, 0, 1, 1.0)],
+    )
+    # The second prediction has only the first entity, so all but one unit of it makes way.
+    expected = (2 * billion - 1, 2 * billion, 2 * billion - 1, billion, True)
+    result = score_example(judged)
+    assert counts(result) == pytest.approx(expected, rel=1e-12)
+    assert sum(a.quantity for a in result.assignments) == 2 * billion - 1
