@@ -31,8 +31,14 @@ async def decide_edits(
     entities: Sequence[GroundTruthEntity],
     pairs: Sequence[PairJudgement],
     context: AgentContext,
+    *,
+    counts_are_exact: bool = True,
 ) -> tuple[Edit, ...]:
-    """Edits in order of prediction: category edits, then counts that are still too high."""
+    """Edits in order of prediction: category edits, then counts that are still too high.
+
+    With `counts_are_exact` false (ground truth parsed from a reference, which names "pants" once
+    however many people wear some) a further object of a known kind is not called a repeat.
+    """
     compatible = {pair.prediction for pair in pairs}
     found = await gather(
         _category_edit(index, prediction, entities, context)
@@ -53,7 +59,7 @@ async def decide_edits(
             continue
         if edit:
             edits.append(edit)
-        if left is not None:
+        if left is not None and (left or counts_are_exact):
             edits.append(_edit("quantity", index, prediction, quantity=left))
     return tuple(edits)
 

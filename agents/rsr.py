@@ -32,7 +32,13 @@ class SemanticRollback(Agent[ResponseRecord, RevisedRecord]):
         pairs = await judge(parsed.predictions, parsed.entities, context)
         record = JudgedRecord(**parsed.model_dump(), judgements=pairs)
         score = score_response(record.predictions, record.entities, pairs).score
-        edits = await decide_edits(record.predictions, record.entities, pairs, context)
+        edits = await decide_edits(
+            record.predictions,
+            record.entities,
+            pairs,
+            context,
+            counts_are_exact=record.ground_truth == "entities",
+        )
         revision, refused = await _revise(record, score, edits, context)
         return RevisedRecord(
             **record.model_dump(), score=score, edits=edits, revision=revision, refused=refused

@@ -26,7 +26,7 @@ _NEEDS_PLACE = {
     "sit", "serve", "dress", "line", "frame", "connect", "fix", "hold", "consist", "belong",
     "look", "gaze", "peer", "stare",
 }  # fmt: skip
-_POSTURE = {"sit", "lie", "park", "hang"}
+_POSTURE = {"sit", "lie", "park"}
 _LOOKING = {"look", "gaze", "peer", "stare"}
 
 
@@ -217,7 +217,8 @@ class Remover:
         if any(child.dep_ == "expl" for child in verb.children):
             return True
         return any(
-            child != top and child.dep_ in kinds and child.i > verb.i and not self.plan.gone(child)
+            child != top and child.dep_ in kinds and child.lower_ != "with"
+            and child.i > verb.i and not self.plan.gone(child)
             for child in verb.children
         )
 

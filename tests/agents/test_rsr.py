@@ -149,6 +149,24 @@ def test_reference_becomes_ground_truth_of_depth_one(tmp_path: Path) -> None:
     assert [(e.path, e.attributes) for e in result.entities] == [(("cat",), ("striped",))]
 
 
+@pytest.mark.parametrize(("source", "kinds"), [("entities", ["quantity"]), ("reference", [])])
+def test_a_reference_does_not_count_what_it_names(
+    tmp_path: Path, source: str, kinds: list[str]
+) -> None:
+    texts = {"A cat and a cat.": ["cat", "cat"], "A cat.": ["cat"]}
+    script: Script = {
+        "response_parser": parsing(texts),
+        "category_judge": JUDGE,
+        "attribute_judge": no_facts,
+        "rsr": lambda asked: {"revised": "A cat."},
+    }
+    context, _ = scripted(script, tmp_path)
+    truth: Any = {"entities": [CAT]} if source == "entities" else {"reference": "A cat."}
+    item = record("A cat and a cat.", **({"entities": None} | truth))
+    result = asyncio.run(SemanticRollback().run(item, context))
+    assert [edit.kind for edit in result.edits] == kinds
+
+
 def revised(tmp_path: Path, index: int, text: str, claims: list[Any], better: str) -> RevisedRecord:
     texts = {text: claims, better: ["tabby cat"] if "tabby" in better else ["cat"]}
     result, _ = run(tmp_path / str(index), texts, [better], [CAT])
