@@ -82,12 +82,25 @@ def _pair_up(records: list[RevisedRecord], file: Any, totals: RunTotals) -> None
     for pair in preference_pairs(records):
         totals.pairs[pair.kind] += 1
         file.write(pair.model_dump_json() + "\n")
-        if pair.kind == "reliability" and len(totals.shown) < EXAMPLES_SHOWN:
+        if pair.kind == "reliability":
             index = int(pair.id.rpartition("#")[2].partition(":")[0])
-            totals.shown.append((pair, by_index[index]))
+            _show(totals, pair, by_index[index])
     if records:
         totals.before.append([_result(record, revised=False) for record in records])
         totals.after.append([_result(record, revised=True) for record in records])
+
+
+def _show(totals: RunTotals, pair: PreferencePair, record: RevisedRecord) -> None:
+    """Keep three examples for the report, of as many kinds of edits as there are."""
+    kinds = {edit.kind for edit in record.edits}
+    if len(totals.shown) < EXAMPLES_SHOWN:
+        totals.shown.append((pair, record))
+    else:
+        for place, (_, shown) in enumerate(totals.shown):
+            others = {e.kind for _, r in totals.shown if r is not shown for e in r.edits}
+            if {e.kind for e in shown.edits} <= others and kinds - others:
+                totals.shown[place] = (pair, record)
+                return
 
 
 def _result(record: RevisedRecord, *, revised: bool) -> ExampleResult:

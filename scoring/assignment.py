@@ -11,6 +11,8 @@ from schemas.judged import JudgedExample
 SCALE = 10**9
 """Scores become whole-number costs of this resolution."""
 
+_COLUMNS = attrgetter("prediction", "entity", "level", "attribute_score")
+
 
 class ScoringError(ValueError):
     """An example that the solver cannot represent."""
@@ -39,12 +41,11 @@ def compatible_edges(example: JudgedExample) -> list[Edge]:
     predictions = {prediction.id: index for index, prediction in enumerate(example.predictions)}
     entities = {entity.id: (i, entity.depth) for i, entity in enumerate(example.entities)}
     edges = []
-    for pair in sorted(example.judgements, key=attrgetter("prediction", "entity")):
-        if pair.level:
-            entity, depth = entities[pair.entity]
-            attributes = pair.attribute_score
-            score = edge_score(pair.level, depth, attributes)
-            edges.append(Edge(predictions[pair.prediction], entity, score, attributes))
+    for prediction, entity, level, attributes in sorted(map(_COLUMNS, example.judgements)):
+        if level:
+            index, depth = entities[entity]
+            score = edge_score(level, depth, attributes)
+            edges.append(Edge(predictions[prediction], index, score, attributes))
     return edges
 
 
@@ -60,7 +61,8 @@ def assign(edges: Sequence[Edge], supplies: Sequence[int], capacities: Sequence[
     total = sum(supplies) + sum(capacities)
     if total * SCALE >= 2**63:
         raise ScoringError(
-            f"the quantities of one example add up to {total:,}; at most {2**63 // SCALE:,} fit"
+            f"quantity: the quantities of one example add up to {total:,}; at most "
+            f"{2**63 // SCALE:,} fit the solver: lower them, or mark what was not counted uncertain"
         )
     flows = _solve(edges, supplies, capacities)
     _check(edges, flows, supplies, capacities)
@@ -68,28 +70,29 @@ def assign(edges: Sequence[Edge], supplies: Sequence[int], capacities: Sequence[
 
 
 def _solve(edges: Sequence[Edge], supplies: Sequence[int], capacities: Sequence[int]) -> list[int]:
-    import numpy as np
     from ortools.graph.python import min_cost_flow
 
     # Nodes are numbered in order of the edges: which of several equal optima is found must not
     # depend on the order of the input.
     predictions, entities, scores, _ = zip(*edges, strict=True)
-    givers = {p: 2 + i for i, p in enumerate(dict.fromkeys(predictions))}
-    first = 2 + len(givers)
-    takers = {e: first + i for i, e in enumerate(dict.fromkeys(entities))}
-    tails = [*map(givers.__getitem__, predictions), *[0] * len(givers), *takers.values()]
-    heads = [*map(takers.__getitem__, entities), *givers.values(), *[1] * len(takers)]
-    limits = [*(supplies[p] for p in (*predictions, *givers)), *(capacities[e] for e in takers)]
-    costs = np.zeros(len(tails), dtype=np.int64)
-    costs[: len(edges)] = np.rint(np.array(scores) * -SCALE)
+    givers = {p: node for node, p in enumerate(dict.fromkeys(predictions))}
+    takers = {e: node for node, e in enumerate(dict.fromkeys(entities), start=len(givers))}
     network = min_cost_flow.SimpleMinCostFlow()
-    arcs = network.add_arcs_with_capacity_and_unit_cost(tails, heads, limits, costs)
-    network.set_node_supply(0, sum(supplies))
-    network.set_node_supply(1, -sum(supplies))
+    arcs = network.add_arcs_with_capacity_and_unit_cost(
+        [givers[p] for p in predictions],
+        [takers[e] for e in entities],
+        [supplies[p] for p in predictions],
+        [-round(score * SCALE) for score in scores],
+    )
+    # Source and sink are the solver's own: supplies and demands need not balance.
+    network.set_nodes_supplies(
+        range(len(givers) + len(takers)),
+        [*(supplies[p] for p in givers), *(-capacities[e] for e in takers)],
+    )
     status = network.solve_max_flow_with_min_cost()
     if status != network.OPTIMAL:
         raise ScoringError(f"the flow solver stopped with status {status}")
-    flows: list[int] = network.flows(arcs[: len(edges)]).tolist()
+    flows: list[int] = network.flows(arcs).tolist()
     return flows
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from backends.rules import lexicon
 from backends.rules.grammar import gerund
-from backends.rules.noun_phrases import Mention
+from backends.rules.mention import Mention
 
 if TYPE_CHECKING:
     from spacy.tokens import Token
@@ -18,7 +18,19 @@ _SHOWING = {
     "create", "add", "contain", "have", "give", "convey", "provide", "contribute", "make",
     "draw", "dominate", "engage", "serve", "represent", "resemble", "know", "allow", "enjoy",
 }  # fmt: skip
-_SIDES = {"side", "top", "bottom", "front", "back", "edge", "corner", "end", "half", "part", "section"}
+_SIDES = {
+    "side",
+    "top",
+    "bottom",
+    "front",
+    "back",
+    "edge",
+    "corner",
+    "end",
+    "half",
+    "part",
+    "section",
+}
 _EMPTY = {
     "visible", "present", "seen", "there", "evident", "apparent", "available", "likely", "able",
     "same", "certain", "possible", "overall", "main", "primary", "prominent", "various", "such",
@@ -43,7 +55,7 @@ def stated_facts(mention: Mention) -> list[str]:
 
 
 def _postmodifier(token: Token) -> list[str]:
-    """"lying on a mat", "made of wood", "that is orange", "with stripes", "on the left"."""
+    """ "lying on a mat", "made of wood", "that is orange", "with stripes", "on the left"."""
     if token.dep_ == "acl" and token.tag_ in ("VBG", "VBN"):
         return _verb_phrase(token, passive=token.tag_ == "VBN")
     if token.dep_ == "relcl":
@@ -92,7 +104,7 @@ def _clause_facts(verb: Token) -> list[str]:
 
 
 def _links(verb: Token) -> bool:
-    """"is", "looks wet", but not "is looking to the right"."""
+    """ "is", "looks wet", but not "is looking to the right"."""
     if verb.lemma_ not in _LINKING:
         return False
     return verb.lemma_ != "look" or any(child.dep_ == "acomp" for child in verb.rights)
@@ -112,7 +124,7 @@ def _complement(token: Token) -> list[str]:
 
 
 def _names_look(noun: Token) -> bool:
-    """"is a light brown color", "is red": the noun says how the thing looks, not what it is."""
+    """ "is a light brown color", "is red": the noun says how the thing looks, not what it is."""
     words = {noun.lower_} | {token.lower_ for token in noun.subtree}
     return any(lexicon.listed("color", word) for word in words) and not lexicon.is_physical(
         noun.lemma_.lower()
@@ -145,7 +157,7 @@ def _trimmed(word: Token) -> str:
 
 
 def _verb_phrase(verb: Token, passive: bool) -> list[str]:
-    """"lying on a red sofa", "parked on the street", "wearing a hat"."""
+    """ "lying on a red sofa", "parked on the street", "wearing a hat"."""
     if verb.lemma_ in _SHOWING and not passive:
         return []
     if _links(verb):
@@ -195,7 +207,7 @@ def _core(token: Token) -> list[Token]:
 
 
 def _stays_one_phrase(token: Token) -> bool:
-    """"jacket and pants" is one complement; a conjunct with its own article is another thing."""
+    """ "jacket and pants" is one complement; a conjunct with its own article is another thing."""
     conjuncts = [child for child in token.rights if child.dep_ == "conj"]
     own = any(child.dep_ == "det" for conjunct in conjuncts for child in conjunct.lefts)
     return token.pos_ not in ("VERB", "AUX", "ADP") and bool(conjuncts) and not own

@@ -12,7 +12,7 @@ from backends.rules.edits_delete import Remover
 from backends.rules.edits_rename import rename, untrusted_words
 from backends.rules.grammar import plural, singular
 from backends.rules.language import read
-from backends.rules.noun_phrases import Mention
+from backends.rules.mention import Mention
 from backends.rules.response_parser import Claim, read_claims
 from backends.rules.rewrite import Plan, tidy, tidy_spaces
 from schemas.edit import Edit, EditInput, RevisedResponse
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from spacy.tokens import Span, Token
 
 NOTHING_LEFT = "The image shows no object that can be named reliably."
+_COLLISION = re.compile(r"\b(?:a|an|the|with|of) (?:on|in|at|of|and|or|is|are)\b", re.IGNORECASE)
 _DEFINITE = "the|this|that|these|those|another|both|other"
 _NAMING = ("NOUN", "PROPN", "ADJ")
 _DANGLING = re.compile(
@@ -84,14 +85,16 @@ class _Editing:
                 recount(self.plan, claim, edit.quantity)
 
     def _drop_leftovers(self) -> None:
-        """"typical of Persian cats": phrases outside the mentions that name a wrong category."""
+        """ "typical of Persian cats": phrases outside the mentions that name a wrong category."""
         spoken = {t.i for claim in self.claims for m in claim.mentions for t in m.category}
         for edit, claim in self.targets:
             if edit.kind == "quantity":
                 continue
             names = [claim.category]
             fine = untrusted_words(claim.category, edit.replacement or "")
-            names += [t.text for t in claim.entity.names.category if _is_name(t) and t.lower_ in fine]
+            names += [
+                t.text for t in claim.entity.names.category if _is_name(t) and t.lower_ in fine
+            ]
             for token in self.doc:
                 if token.i in spoken or self.plan.gone(token) or token.pos_ not in _NAMING:
                     continue
@@ -112,8 +115,9 @@ class _Editing:
             if not self._is_lost(named) or first.noun.i <= covered:
                 continue
             start = first.noun.sent.start
-            several.setdefault(start, claim.entity.plural)
             phrase, covered = self._statement(first)
+            single = re.match(r"(?:an?|one) (?!few|couple)", phrase)
+            several.setdefault(start, not single and first.top.tag_ in ("NNS", "NNPS"))
             lost.setdefault(start, []).append(phrase)
         for start, phrases in lost.items():
             verb = "are" if several[start] else "is"
@@ -181,7 +185,7 @@ class _Editing:
         if had_verb and not any(token.tag_ in finite for token in left):
             return True
         words = tidy("".join(token.text_with_ws for token in left).strip())
-        return bool(_DANGLING.search(words))
+        return bool(_DANGLING.search(words) or _COLLISION.search(words))
 
 
 def _targets(edits: Sequence[Edit], claims: Sequence[Claim]) -> list[tuple[Edit, Claim]]:

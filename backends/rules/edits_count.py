@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backends.rules.edits_delete import number_verbs
+from backends.rules.clauses import number_verbs
 from backends.rules.grammar import capitalized, number_word, plural, singular
-from backends.rules.noun_phrases import Mention
+from backends.rules.mention import Mention
 from backends.rules.response_parser import Claim
 from backends.rules.rewrite import Plan
 
@@ -81,7 +81,7 @@ def _lowered(plan: Plan, token: Token) -> str:
 
 
 def _recount_pronoun(plan: Plan, pronoun: Token, quantity: int, person: bool) -> None:
-    """"They are" for one thing is "It is"; one person may stay "they"."""
+    """ "They are" for one thing is "It is"; one person may stay "they"."""
     table = _TO_PLURAL if quantity > 1 else {} if person else _TO_SINGULAR
     new = table.get(pronoun.lower_)
     if new is None:

@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from backends.rules import lexicon
-from backends.rules.coreference import identity_subject
 from backends.rules.edits_delete import Remover
 from backends.rules.grammar import capitalized, plural, singular
-from backends.rules.noun_phrases import Mention
+from backends.rules.identity import identity_subject
+from backends.rules.mention import Mention
 from backends.rules.response_parser import Claim
 from backends.rules.rewrite import Plan
 
@@ -50,13 +50,13 @@ def _says_no_more(mention: Mention, coarse: str, claim: Claim) -> bool:
         return False
     head = coarse.rpartition(" ")[2]
     same = mention.lemma in (coarse, head)
-    return same or lexicon.is_kind_of(coarse, mention.lemma) or lexicon.is_kind_of(
-        head, mention.lemma
+    return (
+        same or lexicon.is_kind_of(coarse, mention.lemma) or lexicon.is_kind_of(head, mention.lemma)
     )
 
 
 def _repeats_name(mention: Mention, coarse: str, claim: Claim) -> bool:
-    """"The dog is a dog", "a vehicle, likely a vehicle": the second name has nothing to say."""
+    """ "The dog is a dog", "a vehicle, likely a vehicle": the second name has nothing to say."""
     subject = identity_subject(mention)
     if subject is None:
         return False
@@ -87,7 +87,7 @@ def _rename_mention(plan: Plan, mention: Mention, coarse: str, first: bool) -> N
 
 
 def _set_article(plan: Plan, mention: Mention, name: str, first: bool) -> None:
-    """"the Temple of Heaven" becomes "a temple", "an orange suit" becomes "orange clothing"."""
+    """ "the Temple of Heaven" becomes "a temple", "an orange suit" becomes "orange clothing"."""
     articles = [child for child in mention.noun.lefts if child.lower_ in ("a", "an", "the")]
     if not articles or _is_plural_mention(mention):
         return
@@ -106,7 +106,7 @@ def _is_plural_mention(mention: Mention) -> bool:
 
 
 def _skip_doubled_noun(plan: Plan, last: Token, name: str) -> None:
-    """"Persian cat" to "cat" before another "cat": say it once."""
+    """ "Persian cat" to "cat" before another "cat": say it once."""
     if last.i + 1 < len(last.doc):
         following = last.doc[last.i + 1]
         if following.lower_ == name.lower():

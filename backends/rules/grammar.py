@@ -59,7 +59,7 @@ def singular(noun: str) -> str:
     lower = last.lower()
     if lower in _SINGULAR:
         return head + _cased(_SINGULAR[lower], last)
-    if lower in _SAME or len(lower) < 4 and lower != "men":
+    if lower in _SAME or (len(lower) < 4 and lower != "men"):
         return noun
     for ending, regular in (("women", "woman"), ("men", "man"), ("children", "child")):
         if lower.endswith(ending):
@@ -76,6 +76,11 @@ def singular(noun: str) -> str:
 def is_plural(noun: str) -> bool:
     """Whether the noun phrase is a plural by its form."""
     return singular(noun) != noun
+
+
+def is_invariant(noun: str) -> bool:
+    """Whether a noun has one form for one and for many ("aircraft", "sheep")."""
+    return noun.lower() in _SAME and not noun.lower().endswith("s")
 
 
 def article(word: str) -> str:

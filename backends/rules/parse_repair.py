@@ -32,6 +32,7 @@ def repaired(nlp: Language, doc: Doc) -> Doc:
         _join_compound(tree, index)
         _split_coordination(tree, index)
         _join_list(tree, index)
+        _lower_conjunct(tree, index)
     return tree.doc(doc) if tree.changed else doc
 
 
@@ -70,12 +71,15 @@ def _is_missed_verb(token: Token, finite: bool) -> bool:
 
 
 def _is_missed_participle(token: Token) -> bool:
-    """"a conga drum resting on a chair" with "resting" taken for the noun."""
+    """ "a conga drum resting on a chair" with "resting" taken for the noun."""
     if token.tag_ != "NN" or not token.lower_.endswith("ing") or token.i + 1 == len(token.doc):
         return False
     before = token.nbor(-1)
     subject = before.dep_ == "compound" and before.head == token and token.nbor().pos_ == "ADP"
-    name = lexicon.is_compound(before.lower_, token.lower_) or token.lower_ in ("painting", "building")
+    name = lexicon.is_compound(before.lower_, token.lower_) or token.lower_ in (
+        "painting",
+        "building",
+    )
     return subject and not name and lexicon.is_physical(before.lower_, known_only=True)
 
 
@@ -166,7 +170,7 @@ class _Tree:
 
 
 def _join_compound(tree: _Tree, first: int) -> None:
-    """"a red fire extinguisher mounted on …": two nouns that are one name get one head."""
+    """ "a red fire extinguisher mounted on …": two nouns that are one name get one head."""
     second = first + 1
     if second >= len(tree.words) or not {tree.pos[first], tree.pos[second]} <= set(_NOUNS):
         return
@@ -187,12 +191,13 @@ def _join_compound(tree: _Tree, first: int) -> None:
 
 
 def _split_coordination(tree: _Tree, noun: int) -> None:
-    """"a long trunk and large ears" parsed as modifiers of "ears": two conjuncts."""
+    """ "a long trunk and large ears" parsed as modifiers of "ears": two conjuncts."""
     head = tree.heads[noun]
     if tree.deps[noun] not in ("compound", "nmod") or head <= noun + 2:
         return
     following = noun + 2 if tree.pos[noun + 1] == "NUM" else noun + 1
-    if tree.words[following] not in ("and", "or") or tree.pos[noun] not in _NOUNS:
+    comma = tree.words[following] == "," and tree.deps[noun] == "nmod"
+    if not (comma or tree.words[following] in ("and", "or")) or tree.pos[noun] not in _NOUNS:
         return
     between = {tree.pos[index] for index in range(following + 1, head)}
     if not between & {"ADJ", "DET", "NUM", "PRON"}:
@@ -205,13 +210,13 @@ def _split_coordination(tree: _Tree, noun: int) -> None:
             tree.attach(index, head, "amod")
     tree.take_place(noun, head)
     tree.attach(head, noun, "conj")
-    tree.attach(following, noun, "cc")
+    tree.attach(following, noun, "punct" if comma else "cc")
     if following == noun + 2:
         tree.attach(noun + 1, noun, "nummod")
 
 
 def _join_list(tree: _Tree, index: int) -> None:
-    """"a cup, a spoon and a fork are …": the second noun is a conjunct of the first."""
+    """ "a cup, a spoon and a fork are …": the second noun is a conjunct of the first."""
     if tree.pos[index] not in _NOUNS or index < 2:
         return
     head = tree.heads[index]
@@ -228,3 +233,15 @@ def _join_list(tree: _Tree, index: int) -> None:
         ]  # fmt: skip
         if earlier:
             tree.attach(index, earlier[0], "conj")
+
+
+def _lower_conjunct(tree: _Tree, index: int) -> None:
+    """ "a laptop with a keyboard and trackpad": a bare noun joins the noun right before "and"."""
+    cc = index - 1
+    if tree.deps[index] != "conj" or tree.tags[index] != "NN" or tree.words[cc] != "and":
+        return
+    before, head = cc - 1, tree.heads[index]
+    within = tree.deps[before] == "pobj" and head in tree.above(before)
+    if head != before and within and tree.pos[before] in _NOUNS and tree.pos[head] in _NOUNS:
+        tree.attach(index, before, "conj")
+        tree.attach(cc, before, "cc")

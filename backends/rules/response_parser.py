@@ -7,9 +7,12 @@ from functools import lru_cache
 
 from backends.rules import lexicon
 from backends.rules.attributes import part_facts, stated_facts
-from backends.rules.coreference import Entity, Linker, is_alternative
+from backends.rules.coreference import Linker
+from backends.rules.entities import Entity
+from backends.rules.identity import is_alternative
 from backends.rules.language import read
-from backends.rules.noun_phrases import Mention, find_mentions
+from backends.rules.mention import Mention
+from backends.rules.noun_phrases import find_mentions
 from backends.rules.scope import is_claimed, scope_of
 from schemas.entity import Domain, ParsedResponse, ParseInput, PredictedEntity
 
@@ -91,7 +94,7 @@ def _is_animal_coat(mention: Mention, linker: Linker) -> bool:
 
 
 def _owner(part: Mention, linker: Linker) -> Entity | None:
-    """Whose part it is: "its eyes", "the cat's eyes", "eyes of the cat", "a cat with …", "has …"."""
+    """Whose part it is: "its eyes", "eyes of the cat", "a cat with green eyes", "has eyes"."""
     for child in part.noun.lefts:
         if child.dep_ == "poss":
             return linker.entity_of(child)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from backends.rules import lexicon
-from backends.rules.noun_phrases import Mention, noun_lemma
+from backends.rules.mention import Mention, noun_lemma
 
 if TYPE_CHECKING:
     from spacy.tokens import Token
@@ -19,7 +19,7 @@ _LIKENESS = {
     "shape", "form", "style", "likeness", "color", "colour", "idea", "theme", "name", "direction",
     "impression", "pattern", "design", "print", "motif", "game", "match", "round", "sport", "hint",
     "glimpse", "behavior", "presence", "role", "work",
-    "impression", "memory", "thought", "appearance", "sense", "possibility", "feel",
+    "memory", "thought", "appearance", "sense", "possibility", "feel",
 }  # fmt: skip
 _PICTURES = {
     "image", "photo", "photograph", "picture", "portrait", "view", "shot", "close-up", "closeup",
@@ -40,6 +40,8 @@ def scope_of(mention: Mention) -> Scope:
         return "none"
     if lemma == "light" and noun.tag_ == "NNS":
         return "object"
+    if lemma == "board" and mention.determiner == "bare" and noun.head.lower_ in ("on", "aboard"):
+        return "none"
     name = " ".join(token.lower_ for token in mention.category)
     single = len(mention.category) == 1
     if not single and lexicon.is_known(name):
@@ -58,12 +60,12 @@ def scope_of(mention: Mention) -> Scope:
 
 
 def _is_color(noun: Token) -> bool:
-    """"olive green", "pink and olive": a colour that is also a fruit."""
+    """ "olive green", "pink and olive": a colour that is also a fruit."""
     doc, colors = noun.doc, lexicon.listed
     if not colors("color", noun.lower_):
         return False
-    near = [doc[index].lower_ for index in (noun.i - 2, noun.i - 1, noun.i + 1) if 0 <= index < len(doc)]
-    return noun.tag_ == "NN" and any(colors("color", word) for word in near)
+    near = [token.lower_ for token in doc[max(0, noun.i - 2) : noun.i + 2] if token != noun]
+    return bool(noun.tag_ == "NN" and any(colors("color", word) for word in near))
 
 
 def _hangs(mention: Mention) -> bool:
@@ -94,7 +96,7 @@ def _is_viewer(mention: Mention) -> bool:
 
 
 def _denied_subject(mention: Mention) -> bool:
-    """"a dog is not visible", "no dog can be seen"."""
+    """ "a dog is not visible", "no dog can be seen"."""
     verb = mention.top.head
     if not _is_negated(verb) or mention.determiner == "the":
         return False
@@ -135,7 +137,7 @@ def _has(node: Token, word: str) -> bool:
 
 
 def _says_no(noun: Token) -> bool:
-    """"no people or cars": the coordinated noun shares the "no"."""
+    """ "no people or cars": the coordinated noun shares the "no"."""
     return any(child.lower_ in ("no", "neither", "without") for child in noun.lefts)
 
 
@@ -156,14 +158,14 @@ def _preposition_blocks(node: Token, preposition: Token) -> bool:
 
 
 def _is_bare_name(node: Token) -> bool:
-    """"by Oliver Goldsmith", "of Qantas": whose it is and not what it is."""
+    """ "by Oliver Goldsmith", "of Qantas": whose it is and not what it is."""
     before = {child.dep_ for child in node.lefts}
     unknown = "compound" in before or not lexicon.is_physical(node.lower_, known_only=True)
     return node.pos_ == "PROPN" and unknown and "det" not in before
 
 
 def _is_pictured(verb: Token) -> bool:
-    """"a poster showing a ship": what a picture inside the image shows is not there."""
+    """ "a poster showing a ship": what a picture inside the image shows is not there."""
     shows = verb.lemma_ in ("feature", "depict", "show", "display", "portray", "read", "bear")
     while verb.dep_ in ("acl", "relcl", "advcl", "conj") and verb.head.pos_ == "VERB":
         verb = verb.head
@@ -173,7 +175,7 @@ def _is_pictured(verb: Token) -> bool:
 
 
 def _is_hypothetical(verb: Token) -> bool:
-    """"which could accommodate two vehicles", but not "can be seen" and not "could be a pond"."""
+    """ "which could accommodate two vehicles", but not "can be seen" and not "could be a pond"."""
     if verb.lemma_ in _SEE or verb.lemma_ in ("be", "have", "include"):
         return False
     return any(child.lower_ in _MODALS and child.dep_ == "aux" for child in verb.lefts)

@@ -89,8 +89,8 @@ DELETIONS = [
         "A lake lies below the tower.",
     ),
     (
-        "The astronaut is wearing an orange suit with a round patch.",
-        {"patch": None},
+        "The astronaut is wearing an orange suit with a mission patch.",
+        {"mission patch": None},
         "The astronaut is wearing an orange suit.",
     ),
     # clauses of a compound sentence

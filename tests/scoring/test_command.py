@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from scoring.__main__ import main
+
 GOOD: dict[str, Any] = {
     "id": "img1",
     "predictions": [{"id": "p1", "quantity": 2, "uncertain": False}],
@@ -113,16 +115,14 @@ def test_result_line_and_summary(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_line_is_named_and_no_summary_is_written(
-    tmp_path: Path, line: str, message: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str, message: str
 ) -> None:
-    summary = tmp_path / "summary.json"
-    source = tmp_path / "judged.jsonl"
+    source, summary = tmp_path / "judged.jsonl", tmp_path / "summary.json"
     source.write_text(json.dumps(GOOD) + "\n" + line + "\n")
-    done = run(str(source), "--summary", str(summary))
-    assert done.returncode == 2
-    assert f"{source}:2: " in done.stderr
-    assert message in done.stderr
-    assert not summary.exists()
+    assert main([str(source), "--summary", str(summary)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {source}:2: {message}")
+    assert error.count("\n") == 1
     assert list(tmp_path.iterdir()) == [source]
 
 
