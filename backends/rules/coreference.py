@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from backends.rules import lexicon
 from backends.rules.entities import (
+    TOO_GENERAL,
     Entity,
     apart,
     colors,
     fits,
     is_finer,
+    is_same_or_coarser,
     is_the_same_place,
     only_counts,
     possessed,
@@ -64,7 +66,7 @@ class Linker:
             for entity in reversed(here):
                 if is_finer(mention, entity.names):
                     return self._identify(entity, mention)
-        found = self._same_thing(mention)
+        found = self._same_thing(mention) if claimed else self._spoken_of(mention)
         if found is None and claimed:
             found = Entity(mention, mention.quantity)
             self.entities.append(found)
@@ -85,6 +87,12 @@ class Linker:
         else:
             entity.names = mention
         return self._link(mention, entity)
+
+    def _spoken_of(self, mention: Mention) -> Entity | None:
+        """What a phrase outside of any claim speaks of ("facing the camera"): no new name."""
+        if mention.determiner != "the":
+            return self._same_thing(mention)
+        return next((e for e in reversed(self.entities) if is_same_or_coarser(e, mention)), None)
 
     def _same_thing(self, mention: Mention) -> Entity | None:
         """The earlier entity that a noun phrase speaks of again, if there is one."""
@@ -110,7 +118,9 @@ class Linker:
             first = entity.mentions[0].noun
             if not entity.plural or first.sent == mention.noun.sent:
                 continue
-            related = lexicon.is_kind_of(mention.kind, entity.lemma) and fits(entity, mention)
+            kind = mention.lemma == entity.lemma or entity.lemma not in TOO_GENERAL
+            related = kind and lexicon.is_kind_of(mention.kind, entity.lemma)
+            related = related and fits(entity, mention)
             if related and (entity.quantity == "uncertain" or entity.members < entity.quantity):
                 entity.members += 1
                 return entity

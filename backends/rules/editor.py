@@ -13,7 +13,7 @@ from backends.rules.edits_rename import rename, untrusted_words
 from backends.rules.grammar import plural, singular
 from backends.rules.language import read
 from backends.rules.mention import Mention
-from backends.rules.response_parser import Claim, read_claims
+from backends.rules.response_parser import MAX_ENTITIES, Claim, read_claims
 from backends.rules.rewrite import Plan, tidy, tidy_spaces
 from schemas.edit import Edit, EditInput, RevisedResponse
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 NOTHING_LEFT = "The image shows no object that can be named reliably."
 _COLLISION = re.compile(r"\b(?:a|an|the|with|of) (?:on|in|at|of|and|or|is|are)\b", re.IGNORECASE)
+_BOLD = re.compile(r"\*\*[^*\n]+\*\*:?[ \t]*")
 _DEFINITE = "the|this|that|these|those|another|both|other"
 _NAMING = ("NOUN", "PROPN", "ADJ")
 _DANGLING = re.compile(
@@ -52,7 +53,7 @@ class _Editing:
     def __init__(self, item: EditInput, hard: set[int]) -> None:
         self.item = item
         self.doc = read(item.response)
-        self.claims = read_claims(item.response)
+        self.claims = _parsed_claims(item)
         self.plan = Plan(self.doc, item.response)
         self.targets = _targets(item.edits, self.claims)
         self.doomed = [c for e, c in self.targets if e.kind == "delete" or e.quantity == 0]
@@ -72,7 +73,19 @@ class _Editing:
         self._rollback_and_recount()
         self._drop_leftovers()
         self._salvage()
-        return self.plan.render()
+        return self._edit_headings(self.plan.render())
+
+    def _edit_headings(self, text: str) -> str:
+        """Bold Markdown headings hold no sentence: rename in them, or drop the heading."""
+        for edit, claim in self.targets:
+            if edit.kind == "quantity":
+                continue
+            named = _pattern(claim.category)
+            new = edit.replacement.title() if edit.replacement else ""
+            for heading in _BOLD.findall(text):
+                if named.search(heading):
+                    text = text.replace(heading, named.sub(new, heading) if new else "")
+        return text
 
     def _rollback_and_recount(self) -> None:
         for edit, claim in self.targets:
@@ -188,12 +201,24 @@ class _Editing:
         return bool(_DANGLING.search(words) or _COLLISION.search(words))
 
 
-def _targets(edits: Sequence[Edit], claims: Sequence[Claim]) -> list[tuple[Edit, Claim]]:
-    """Each edit with its claim.
+def _parsed_claims(item: EditInput) -> Sequence[Claim]:
+    """The claims that the edits count: those of the whole text, or those without scenery."""
+    everything = read_claims(item.response)
+    without_scenery = read_claims(item.response, "cars")
+    stated = len({edit.prediction for edit in item.edits}) + len(item.keep)
+    for claims in (everything, without_scenery):
+        named = claims[:MAX_ENTITIES]
+        fits = all(
+            edit.prediction < len(named) and named[edit.prediction].category == edit.category
+            for edit in item.edits
+        )
+        if fits and len(named) == stated:
+            return claims
+    return everything
 
-    An index counts the claims of the edit's domain, so that the same claim may stand later in
-    the parse of the whole text; the category decides.
-    """
+
+def _targets(edits: Sequence[Edit], claims: Sequence[Claim]) -> list[tuple[Edit, Claim]]:
+    """Each edit with its claim; where the index does not fit, the category decides."""
     found = []
     for edit in edits:
         same = [i for i, claim in enumerate(claims) if claim.category == edit.category]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backends.rules.clauses import number_verbs
+from backends.rules.clauses import SUBJECTS, number_verbs
 from backends.rules.grammar import capitalized, number_word, plural, singular
 from backends.rules.mention import Mention
 from backends.rules.response_parser import Claim
@@ -42,7 +42,9 @@ def _recount_phrase(plan: Plan, mention: Mention, quantity: int) -> None:
     if not plan.gone(noun):
         plan.replaced[noun.i] = plural(text) if many else singular(text)
     verb = mention.top.head
-    existential = any(child.dep_ == "expl" for child in verb.children)
+    subjects = {child.dep_ for child in verb.lefts if not plan.gone(child)}
+    inverted = mention.top.dep_ == "attr" and not subjects & SUBJECTS
+    existential = inverted or any(child.dep_ == "expl" for child in verb.children)
     alone = all(plan.gone(child) for child in mention.top.rights if child.dep_ == "conj")
     if alone and (mention.top.dep_ in ("nsubj", "nsubjpass") or existential):
         number_verbs(plan, verb, plural=many)
@@ -86,6 +88,8 @@ def _recount_pronoun(plan: Plan, pronoun: Token, quantity: int, person: bool) ->
     new = table.get(pronoun.lower_)
     if new is None:
         return
+    if new == "they" and pronoun.dep_ in ("pobj", "dobj", "dative"):
+        new = "them"
     plan.replaced[pronoun.i] = capitalized(new) if pronoun.is_title else new
     if pronoun.dep_ in ("nsubj", "nsubjpass"):
         number_verbs(plan, pronoun.head, plural=quantity > 1)

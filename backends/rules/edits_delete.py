@@ -88,6 +88,8 @@ class Remover:
             # "jeans and shoes with red laces": a closing description belongs to the last one.
             tails = [child for member in left for child in member.rights if child.i > last]
             described = [t for t in tails if t.lower_ == "with" or t.dep_ in ("relcl", "acl")]
+            after = doc[last + 1 : last + 2]
+            described += [token for token in after if token.lower_ == "with"]
             self.plan.remove([token for tail in described for token in tail.subtree])
         for position, member in enumerate(left[:-1]):
             final = position == len(left) - 2

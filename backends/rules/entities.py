@@ -10,6 +10,10 @@ from schemas.base import Quantity
 
 _SUMMARY = ("overall", "in summary", "in conclusion", "in essence", "to sum up")
 _SIDES = {"left", "right", "foreground", "background", "front", "back", "middle", "center"}
+TOO_GENERAL = {
+    "artifact", "object", "structure", "thing", "item", "equipment", "furniture", "clothing",
+    "food", "container", "surface", "area", "instrument", "decoration",
+}  # fmt: skip
 _PLAIN = {"small", "large", "big", "little", "tall", "white", "black"}
 
 
@@ -77,6 +81,12 @@ def same_noun(entity: Entity, mention: Mention) -> bool:
     return (mention.lemma in lemmas and fits(entity, mention)) or inside
 
 
+def is_same_or_coarser(entity: Entity, mention: Mention) -> bool:
+    """The same noun, or a more general one that adds no name."""
+    coarser = len(mention.category) == 1 and lexicon.is_kind_of(entity.names.kind, mention.lemma)
+    return same_noun(entity, mention) or (coarser and entity.plural == mention.plural)
+
+
 def same_kind(entity: Entity, mention: Mention) -> bool:
     """ "the animal" for a horse, "the golden retriever" for a dog."""
     if entity.plural != mention.plural and not entity.plural:
@@ -84,7 +94,7 @@ def same_kind(entity: Entity, mention: Mention) -> bool:
     if _sexes_differ(entity, mention) or lexicon.listed("representation", entity.lemma):
         return False
     coarser = len(mention.category) == 1 and lexicon.is_kind_of(entity.names.kind, mention.lemma)
-    finer = lexicon.is_kind_of(mention.kind, entity.lemma)
+    finer = entity.lemma not in TOO_GENERAL and lexicon.is_kind_of(mention.kind, entity.lemma)
     return coarser or finer or _names_unknown(entity, mention)
 
 

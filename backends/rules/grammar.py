@@ -73,11 +73,6 @@ def singular(noun: str) -> str:
     return noun
 
 
-def is_plural(noun: str) -> bool:
-    """Whether the noun phrase is a plural by its form."""
-    return singular(noun) != noun
-
-
 def is_invariant(noun: str) -> bool:
     """Whether a noun has one form for one and for many ("aircraft", "sheep")."""
     return noun.lower() in _SAME and not noun.lower().endswith("s")

@@ -69,16 +69,15 @@ class Plan:
         touched = indices & (self.removed | set(self.replaced) | set(self.after))
         if not touched and sentence.start not in self.instead:
             return source
-        lead, trail = _margins(source)
-        pieces = [self._piece(token, sentence) for token in sentence]
+        words = [token for token in sentence if not token.is_space]
+        lead, trail = self._margins(sentence, words)
+        pieces = [self._piece(token, sentence) for token in _between(words)]
         body = "" if self.is_empty(sentence) else tidy("".join(pieces).strip())
         added = self.instead.get(sentence.start, "")
         body = " ".join(part for part in (body, added) if part)
         return lead + body + (trail if body or "\n" in trail else "")
 
     def _piece(self, token: Token, sentence: Span) -> str:
-        if token.is_space:
-            return " "
         end = token.idx + len(token)
         following = token.doc[token.i + 1].idx if token.i + 1 < len(token.doc) else end
         space = self.original[end:following] if token.i + 1 < sentence.end else ""
@@ -86,6 +85,14 @@ class Plan:
         if self.gone(token):
             return after or (" " if space else "")
         return self.replaced.get(token.i, self.original[token.idx : end]) + after + space
+
+    def _margins(self, sentence: Span, words: list[Token]) -> tuple[str, str]:
+        """White space, bullets and headings (blanked for the parser) around a sentence."""
+        if not words:
+            return "", ""
+        last = words[-1].idx + len(words[-1])
+        before = self.original[sentence.start_char : words[0].idx]
+        return before, self.original[last : self._end(sentence)]
 
     def _end(self, sentence: Span) -> int:
         return self.doc[sentence.end].idx if sentence.end < len(self.doc) else len(self.original)
@@ -114,9 +121,6 @@ def _right_article(match: re.Match[str]) -> str:
     return f"{capitalized(right) if found[0].isupper() else right} "
 
 
-def _margins(source: str) -> tuple[str, str]:
-    """White space, bullets and headings around a sentence."""
-    lead = re.match(r"\s*(?:(?:[-*•]|\d+[.)])\s+)?(?:\*\*[^*\n]+\*\*:?\s*)?", source)
-    start = lead.end() if lead else 0
-    trail = source[len(source.rstrip()) :]
-    return source[:start], trail
+def _between(words: list[Token]) -> list[Token]:
+    """All tokens from the first word to the last one."""
+    return list(words[0].doc[words[0].i : words[-1].i + 1]) if words else []

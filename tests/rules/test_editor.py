@@ -134,6 +134,40 @@ DELETIONS = [
     ),
 ]
 
+MORE_DELETIONS = [
+    # the second verb of a shared subject, a verb that needs its place, a lost introduction
+    (
+        "The man wears a hat and holds a cup.",
+        {"hat": None},
+        "The man holds a cup.",
+    ),
+    (
+        "The skier is wearing a helmet and is holding two poles.",
+        {"poles": None},
+        "The skier is wearing a helmet.",
+    ),
+    (
+        "The bowl is placed on a tray. The bowl is red.",
+        {"tray": None},
+        "The bowl is red.",
+    ),
+    (
+        "A person in a dark coat is looking through a telescope on a tripod. The person is tall.",
+        {"telescope": None},
+        "There is a person in a dark coat and a tripod. The person is tall.",
+    ),
+    (
+        "The man is wearing blue jeans and grey shoes with red laces.",
+        {"shoes": None},
+        "The man is wearing blue jeans.",
+    ),
+    (
+        "A towel is hanging from a rack, and its color matches the mat.",
+        {"mat": None},
+        "A towel is hanging from a rack.",
+    ),
+]
+
 ROLLBACKS = [
     (
         "A fluffy Persian cat lies on a sofa. The Persian has long fur.",
@@ -190,6 +224,16 @@ ROLLBACKS = [
 
 QUANTITIES = [
     (
+        "There is a table with a bottle and two glasses on it.",
+        {"glasses": 1},
+        "There is a table with a bottle and one glass on it.",
+    ),
+    (
+        "The image shows two zebras. Both zebras are grazing.",
+        {"zebras": 3},
+        "The image shows three zebras. The zebras are grazing.",
+    ),
+    (
         "Three people are walking with two dogs.",
         {"people": 2},
         "Two people are walking with two dogs.",
@@ -211,11 +255,21 @@ QUANTITIES = [
 
 @pytest.mark.parametrize(
     ("text", "wanted", "expected"),
-    DELETIONS + ROLLBACKS + QUANTITIES,
-    ids=[case[0][:40] for case in DELETIONS + ROLLBACKS + QUANTITIES],
+    DELETIONS + MORE_DELETIONS + ROLLBACKS + QUANTITIES,
+    ids=[case[0][:40] for case in DELETIONS + MORE_DELETIONS + ROLLBACKS + QUANTITIES],
 )
 def test_revised_text(text: str, wanted: dict[str, str | int | None], expected: str) -> None:
     assert revise(text, wanted) == expected
+
+
+def test_headings_follow_their_objects() -> None:
+    text = "1. **Sandwich**: A sandwich lies in a box.\n2. **Cup**: A cup stands in the box.\n"
+    assert revise(text, {"sandwich": "food"}) == (
+        "1. **Food**: Food lies in a box.\n2. **Cup**: A cup stands in the box."
+    )
+    revised = revise(text, {"cup": None})
+    assert "cup" not in revised.lower()
+    assert revised.startswith("1. **Sandwich**: A sandwich lies in a box.")
 
 
 def test_untouched_text_is_kept_verbatim() -> None:
@@ -264,3 +318,14 @@ def test_revision_is_a_fixed_point_of_the_parser() -> None:
     revised = revise(text, {"dog": None})
     left = [e.category for e in response_parser.parse(ParseInput(response=revised)).entities]
     assert left == ["cat", "sofa"]
+
+
+def test_index_of_a_domain_limited_parse() -> None:
+    # With the domain the tree is not listed, so the second car has index 1 there and 2 here.
+    text = "A tree grows behind a red car. Another car is blue. The road is wet."
+    item = ParseInput(response=text, domain="cars")
+    names = [entity.category for entity in response_parser.parse(item).entities]
+    assert names == ["car", "car"]
+    edit = Edit(kind="quantity", prediction=1, category="car", quantity=0)
+    revised = editor.revise(EditInput(response=text, edits=(edit,), keep=("car",))).revised
+    assert "red car" in revised

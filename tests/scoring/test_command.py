@@ -155,14 +155,15 @@ def test_any_text_encoding_of_the_terminal_will_do(tmp_path: Path) -> None:
     assert done.stderr.startswith(f"error: {source}:1: not UTF-8 text: ")
 
 
-@pytest.mark.parametrize("place", ["nowhere/summary.json", "."])
+@pytest.mark.parametrize("place", ["nowhere/summary.json", "folder"])
 def test_a_summary_that_cannot_be_written_is_one_line(tmp_path: Path, place: str) -> None:
+    (tmp_path / "folder").mkdir()
     summary = tmp_path / place
     done = run("-", "--summary", str(summary), text=json.dumps(GOOD))
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {summary}: cannot write the summary: ")
     assert len(done.stderr.splitlines()) == 1
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
 def test_an_older_summary_survives_a_bad_line(tmp_path: Path) -> None:
@@ -177,11 +178,17 @@ def test_a_reader_that_leaves_hears_no_complaint(rows: int) -> None:
     """Both when the pipe breaks in the middle, and when it breaks in the last flush."""
     lines = "".join(changed(id=f"img{row}") + "\n" for row in range(rows))
     command = [sys.executable, "-m", "scoring", "-"]
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as output:
         done = subprocess.run(
-            command, input=lines.encode(), stdout=output, stderr=subprocess.PIPE, check=False
+            command,
+            input=lines.encode(),
+            stdout=output,
+            stderr=subprocess.PIPE,
+            env=buffered,
+            check=False,
         )
     assert (done.returncode, done.stderr) == (1, b"")
 

@@ -96,11 +96,12 @@ def test_worked_examples(judged: JudgedExample, expected: tuple[float, ...]) -> 
     assert counts(score_example(judged)) == pytest.approx(expected)
 
 
-def test_metrics_of_two_examples() -> None:
+def test_metrics_of_three_examples() -> None:
     good = example([(1, False)], [(1, False, 2)], [(0, 0, 1, 1.0)])
     bad = example([(3, False)], [(2, False, 1)], [(0, 0, 1, 1.0)])
     empty = example([], [(1, False, 1)], [])
-    metrics = summarise([score_example(judged) for judged in (good, bad, empty)])
+    rows = [score_example(judged) for judged in (good, bad, empty)]
+    metrics = summarise(rows)
     assert pytest.approx(3 / 4) == metrics.P
     assert pytest.approx(3 / 4) == metrics.R
     assert metrics.gP == pytest.approx(2.5 / 4)
@@ -108,6 +109,28 @@ def test_metrics_of_two_examples() -> None:
     assert pytest.approx(2 / 3) == metrics.IRR
     assert metrics.gIRR == pytest.approx(0.5 / 3)
     assert (metrics.examples, metrics.empty) == (3, 1)
+    # All hallucinated is not empty, and not reliable.
+    invented = summarise([*rows, score_example(example([(1, False)], [(1, False, 1)], []))])
+    assert (invented.examples, invented.empty) == (4, 1)
+    assert pytest.approx(2 / 4) == invented.IRR
+
+
+@pytest.mark.parametrize(
+    ("levels", "grows"),
+    [
+        # Both score 1/2: the better agreement of attributes wins.
+        ([(2, 0.0), (1, 1.0)], "g1"),
+        ([(1, 1.0), (2, 0.0)], "g0"),
+        # Nothing tells them apart but their ids.
+        ([(1, 0.5), (1, 0.5)], "g0"),
+    ],
+)
+def test_ties_in_the_repair_go_to_attributes_then_ids(
+    levels: list[tuple[int, float]], grows: str
+) -> None:
+    pairs = [(0, g, level, score) for g, (level, score) in enumerate(levels)]
+    result = score_example(example([(4, False)], [(1, True, 2)] * 2, pairs))
+    assert {a.entity: a.quantity for a in result.assignments} == {"g0": 1, "g1": 1, grows: 3}
 
 
 def test_nothing_at_all_scores_zero() -> None:
