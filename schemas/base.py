@@ -20,10 +20,14 @@ LongText = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
 """A response, a caption or a reference."""
 
 
+Identifier = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+"""An id; longer than a name, as ids of responses and pairs are made of ids of images."""
+
+
 class Record(StrictModel):
     """A row that a run works on: its id is unique within the run."""
 
-    id: ShortText
+    id: Identifier
 
 
 Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from schemas.base import ShortText, StrictModel
+from schemas.base import Identifier, ShortText, StrictModel
 
 WholeNumber = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, strict=True)]
@@ -43,7 +43,7 @@ class Judgement(StrictModel):
 class JudgedExample(StrictModel):
     """One response to one image, judged. Ids are unique on each side."""
 
-    id: ShortText
+    id: Identifier
     domain: ShortText | None = None
     predictions: tuple[JudgedPrediction, ...]
     entities: tuple[JudgedEntity, ...]

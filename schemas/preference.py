@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.base import LongText, ShortText, StrictModel
+from schemas.base import Identifier, LongText, StrictModel
 
 PairKind = Literal["reliability", "granularity"]
 
@@ -42,7 +42,7 @@ class PairScores(StrictModel):
 class PreferencePair(StrictModel):
     """One training pair: `chosen` is preferred to `rejected` by at least `margin`."""
 
-    id: ShortText
+    id: Identifier
     images: tuple[str, ...]
     prompt: tuple[ChatMessage, ...]
     chosen: tuple[ChatMessage, ...]

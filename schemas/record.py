@@ -25,6 +25,7 @@ PROMPT_STYLES = {
 class ImageRecord(Record):
     """One image, the responses to judge, and its ground truth: `entities` or a `reference`."""
 
+    id: ShortText
     image: str
     domain: Domain | None = None
     prompt: LongText = PROMPT_STYLES["neutral"]
