@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from backends.base import Message, ModelRequest, Sampling
+from backends.base import Capabilities, ImageInput, Message, ModelRequest, Sampling
+from backends.client import Parsed
+from backends.images import open_image
 from backends.registry import Backends
 from prompts import load_prompt
 from schemas.base import Record
@@ -25,12 +29,21 @@ M = TypeVar("M", bound=BaseModel)
 class AgentContext:
     """What an agent may use for one record besides the record: the backends and the seed.
 
-    `answers` counts the answers taken, by backend and by the model id its provider returned.
+    `folder` is what image paths are relative to; images of the web are fetched into `downloads`,
+    and not at all where this is None. `answers` counts the answers taken, by backend
+    and by the model id its provider returned.
     """
 
-    def __init__(self, backends: Backends, seed: int = 17) -> None:
+    def __init__(
+        self,
+        backends: Backends,
+        seed: int = 17,
+        folder: Path = Path(),
+        downloads: Path | None = None,
+    ) -> None:
         self._backends = backends
-        self._seed = seed
+        self.seed = seed
+        self._folder, self._downloads = folder, downloads
         self.answers: Counter[str] = Counter()
 
     async def ask(
@@ -40,6 +53,7 @@ class AgentContext:
         output: type[M],
         *,
         legend: str = "",
+        images: tuple[ImageInput, ...] = (),
         validate: Callable[[M], None] | None = None,
     ) -> M:
         """Put `inputs` to the backend of `step` under the prompt of the same name.
@@ -48,12 +62,34 @@ class AgentContext:
         ToolkitError("semantic") for an answer that fits the schema and is wrong all the same.
         Raises ToolkitError when no valid answer could be had.
         """
-        client = self._backends.client(step)
-        request = build_request(step, inputs, client.config, self._seed, legend)
-        parsed = await client.structured(request, output, validate)
+        request = build_request(step, inputs, self.profile(step), self.seed, legend)
+        request = request.model_copy(update={"images": images})
+        return (await self.send(step, request, output, validate)).value
+
+    async def send(
+        self,
+        step: str,
+        request: ModelRequest,
+        output: type[M],
+        validate: Callable[[M], None] | None = None,
+    ) -> Parsed[M]:
+        """Put a request of one's own making to the backend of `step`. Raises ToolkitError."""
+        parsed = await self._backends.client(step).structured(request, output, validate)
         name = self._backends.config.backend_name(step)
         self.answers[f"answers {name} {parsed.completion.model}"] += 1
-        return parsed.value
+        return parsed
+
+    def profile(self, step: str) -> BackendConfig:
+        """The config of the backend of `step`."""
+        return self._backends.client(step).config
+
+    def capabilities(self, step: str) -> Capabilities:
+        """What the backend of `step` can do."""
+        return self._backends.client(step).backend.capabilities
+
+    async def image(self, path: str) -> ImageInput:
+        """An image of a record, to be shown. Raises ToolkitError("image") if it cannot be read."""
+        return await asyncio.to_thread(open_image, path, self._folder, self._downloads)
 
 
 def build_request(
@@ -79,8 +115,12 @@ class Agent(ABC, Generic[In, Out]):
     """Turns one typed record into another."""
 
     name: ClassVar[str]
-    steps: ClassVar[tuple[str, ...]]
-    """Prompts the agent uses; each may have a backend of its own."""
+    steps: tuple[str, ...]
+    """What the agent asks; each step may have a backend of its own, and mostly has a prompt."""
+    needs: Mapping[str, set[str]] = MappingProxyType({})
+    """Capabilities that a step's backend must have: `{"discriminator": {"vision"}}`."""
+    settings: Mapping[str, Any] = MappingProxyType({})
+    """What the agent's own flags were set to: plain JSON values, part of the run's identity."""
 
     @abstractmethod
     async def run(self, item: In, context: AgentContext) -> Out:

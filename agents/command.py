@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic
 
@@ -17,7 +18,10 @@ from runtime.store import Outcome
 from schemas.base import StrictModel
 from schemas.config import Config
 
-AGENT_NAMES = ("response_parser", "category_judge", "attribute_judge", "rsr")
+AGENT_NAMES = (
+    "response_parser", "category_judge", "attribute_judge", "rsr",
+    "caption_parser", "caption_verifier", "negative_generator", "discriminator", "finer_answer",
+)  # fmt: skip
 """Steps that a config may map to a backend."""
 
 
@@ -29,6 +33,19 @@ class Results:
     outcomes: Callable[[], Iterator[Outcome]]
     """All outcomes in input order; may be read several times."""
     seed: int
+
+
+@dataclass(frozen=True)
+class Flags(Generic[In, Out]):
+    """Flags that only one command has.
+
+    `add` declares them, `agent` makes the agent they ask for, and `backends` says which
+    `--backend` overrides they stand for.
+    """
+
+    add: Callable[[ArgumentParser], None]
+    agent: Callable[[Namespace], Agent[In, Out]]
+    backends: Callable[[Namespace], tuple[str, ...]] = lambda _: ()
 
 
 @dataclass(frozen=True)
@@ -47,6 +64,7 @@ class AgentCommand(Generic[In, Out]):
     items: Callable[[Any, Path, Path], Iterable[In]]
     outputs: tuple[str, ...]
     write: Callable[[Results], Iterable[str]]
+    flags: Flags[In, Out] | None = None
 
     def main(self, argv: Sequence[str] | None = None) -> int:
         """Run the command and return its exit code."""
@@ -59,18 +77,23 @@ class AgentCommand(Generic[In, Out]):
 
     def _main(self, argv: Sequence[str] | None) -> int:
         argv = sys.argv[1:] if argv is None else argv
-        options = parse_options(f"python -m {self.module}", self.description, argv)
-        config = load_config(options.config, options.backends, agents=AGENT_NAMES)
+        add = self.flags.add if self.flags else None
+        options = parse_options(f"python -m {self.module}", self.description, argv, add)
+        command, backends = self, options.backends
+        if self.flags:
+            command = replace(self, agent=self.flags.agent(options.own))
+            backends += self.flags.backends(options.own)
+        config = load_config(options.config, backends, agents=AGENT_NAMES)
         config = _with_flags(config, options)
         source = validate_all(options.input, self.row, limit=options.limit)
         if options.dry_run:
             from agents.estimate import dry_run
 
-            dry_run(self.agent, self.work(options), config)
+            dry_run(command.agent, self.work(options), config)
             return 0
         from agents.execute import Execution
 
-        Execution(self, options, config, source, argv).run()
+        Execution(command, options, config, source, argv).run()
         return 0
 
 

@@ -6,12 +6,21 @@ from collections import Counter
 from collections.abc import Iterable
 
 from agents.base import Agent, In, Out
-from prompts import load_prompt
+from prompts import has_prompt, load_prompt
 from schemas.config import BackendConfig, Config, LiteLLMConfig
 
 CHARACTERS_A_TOKEN = 4
-INPUT_TOKENS = {"response_parser": 300, "category_judge": 30, "attribute_judge": 150, "rsr": 500}
-OUTPUT_TOKENS = {"response_parser": 250, "category_judge": 10, "attribute_judge": 60, "rsr": 250}
+# Rough sizes of one call. An image is counted as 1,000 tokens.
+INPUT_TOKENS = {
+    "response_parser": 300, "category_judge": 30, "attribute_judge": 150, "rsr": 500,
+    "caption_parser": 250, "caption_verifier": 1300, "negative_generator": 400,
+    "discriminator": 1150, "finer_answer": 1150,
+}  # fmt: skip
+OUTPUT_TOKENS = {
+    "response_parser": 250, "category_judge": 10, "attribute_judge": 60, "rsr": 250,
+    "caption_parser": 400, "caption_verifier": 20, "negative_generator": 350,
+    "discriminator": 1, "finer_answer": 3,
+}  # fmt: skip
 
 
 def dry_run(agent: Agent[In, Out], items: Iterable[In], config: Config) -> None:
@@ -24,13 +33,14 @@ def dry_run(agent: Agent[In, Out], items: Iterable[In], config: Config) -> None:
     print(f"{records:,} records; estimated upper bounds, before caching of identical questions:")
     total = 0.0
     for step in agent.steps:
-        prompt = len(load_prompt(step).text) // CHARACTERS_A_TOKEN + INPUT_TOKENS[step]
+        text = load_prompt(step).text if has_prompt(step) else ""
+        prompt = len(text) // CHARACTERS_A_TOKEN + INPUT_TOKENS[step]
         sent, received = calls[step] * prompt, calls[step] * OUTPUT_TOKENS[step]
         cost = _cost(config.backend(step), sent, received)
         total += cost or 0.0
         price = "price unknown" if cost is None else f"${cost:,.2f}"
         print(
-            f"  {step:16} {config.backend_name(step):12} {calls[step]:>10,} calls "
+            f"  {step:18} {config.backend_name(step):12} {calls[step]:>10,} calls "
             f"{sent:>14,} + {received:,} tokens  {price}"
         )
     print(f"  total ${total:,.2f}; nothing was called")

@@ -16,7 +16,7 @@ from backends.base import schema_digest
 from backends.cache import ResponseCache
 from backends.registry import Backends
 from backends.usage import UsageMeter
-from prompts import load_prompt
+from prompts import has_prompt, load_prompt
 from runtime.command_line import CommandOptions
 from runtime.errors import ToolkitError
 from runtime.files import InputFile, write_jsonl
@@ -68,6 +68,7 @@ class Execution(Generic[In, Out]):
 
     def _fingerprint(self) -> dict[str, Any]:
         """All that can change a result."""
+        settings = self.command.agent.settings
         return {
             "agent": self.command.agent.name,
             "input": self.source.sha256,
@@ -77,10 +78,11 @@ class Execution(Generic[In, Out]):
                 for step in self.command.agent.steps
             },
             "prompts": self._prompts(),
+            **({"settings": dict(settings)} if settings else {}),
         }
 
     def _prompts(self) -> dict[str, dict[str, str]]:
-        prompts = map(load_prompt, self.command.agent.steps)
+        prompts = [load_prompt(step) for step in self.command.agent.steps if has_prompt(step)]
         return {p.id: {"version": p.version, "sha256": p.digest} for p in prompts}
 
     async def _process(self, store: OutcomeStore) -> RunSummary:
@@ -94,10 +96,10 @@ class Execution(Generic[In, Out]):
             return CallSnapshot(total.calls, total.cached, tokens, total.cost_usd)
 
         async with Backends(self.config, cache, meter) as backends:
-            await backends.check(agent.steps)
+            await backends.check(agent.steps, agent.needs)
 
             async def process(item: In) -> Out:
-                context = AgentContext(backends, self.config.run.seed)
+                context = self._context(backends)
                 with meter.scope() as usage:
                     try:
                         return await agent.run(item, context)
@@ -113,6 +115,11 @@ class Execution(Generic[In, Out]):
                     process, work, store, policy, progress.update, self._usage.pop
                 )
 
+    def _context(self, backends: Backends) -> AgentContext:
+        config, options = self.config.run, self.options
+        downloads = Path(config.cache) / "images" if options.allow_remote_images else None
+        return AgentContext(backends, config.seed, options.output, downloads)
+
     def _write(self, store: OutcomeStore, summary: RunSummary) -> None:
         def outcomes() -> Iterator[Outcome]:
             return store.iterate_in_order(self._ids())
@@ -126,6 +133,7 @@ class Execution(Generic[In, Out]):
             agent=self.command.agent.name,
             config=self.config,
             seed=self.config.run.seed,
+            settings=self.command.agent.settings,
             inputs={self.options.input.name: self.source.sha256},
             prompts=self._prompts(),
             schemas={self.command.row.__name__: schema_digest(self.command.row)},

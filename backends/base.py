@@ -14,6 +14,12 @@ from schemas.base import StrictModel
 FinishReason = Literal["stop", "length", "refusal"]
 
 
+class PlainText(StrictModel):
+    """An answer that is not JSON: the completion's own text."""
+
+    text: str
+
+
 class Capabilities(StrictModel):
     """What a backend can do beyond text in, text out."""
 
@@ -49,7 +55,8 @@ class ModelRequest(StrictModel):
     """One question to a model. Everything that can change the answer is in the cache key.
 
     An LLM driver reads `messages` (and `images`, shown with the last user message); the
-    `rules` driver reads `task` and `inputs`.
+    `rules` driver reads `task` and `inputs`. `choices` are the only texts that count as an answer:
+    a backend that can constrain its output to them does, and what else it says is cut off.
     """
 
     task: str
@@ -57,6 +64,7 @@ class ModelRequest(StrictModel):
     inputs: SerializeAsAny[BaseModel]
     messages: tuple[Message, ...]
     images: tuple[ImageInput, ...] = ()
+    choices: tuple[str, ...] = ()
     sampling: Sampling = Sampling()
     top_logprobs: int = 0
     sample_index: int = 0

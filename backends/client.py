@@ -132,7 +132,8 @@ class ModelClient:
             on_retry=lambda: self.usage.count("retries"),
             sleep=self._sleep,
         )
-        check_finish_reason(completion)
+        # One of a few words is read from the start of the answer; the rest is not needed.
+        check_finish_reason(completion, may_be_cut=bool(request.choices))
         return completion
 
     async def _call(self, request: ModelRequest, output: type[BaseModel]) -> Completion:

@@ -3,21 +3,73 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
+import os
+import urllib.request
 import warnings
+from functools import lru_cache
 from pathlib import Path
 
 from PIL import Image
 
+from backends.base import ImageInput
 from runtime.errors import ToolkitError
 
 MAX_PIXELS = 100_000_000
+MAX_BYTES = 100_000_000
+_FETCH_S = 60
 _MEDIA_TYPES = {
     "JPEG": "image/jpeg",
     "PNG": "image/png",
     "WEBP": "image/webp",
     "GIF": "image/gif",
 }
+
+
+def open_image(image: str, folder: Path, downloads: Path | None = None) -> ImageInput:
+    """The image file named by a record, with the digest of its bytes.
+
+    `image` is relative to `folder`. A URL is fetched into `downloads`, once, where this is given.
+    Raises ToolkitError (image) for a file that is not there, and for a URL that may not or cannot
+    be fetched.
+    """
+    path = _fetched(image, downloads) if "://" in image else folder / image
+    try:
+        state = os.stat(path)
+        return ImageInput(digest=_digest(path, state.st_mtime_ns, state.st_size), path=str(path))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        hint = "image paths are relative to the file they stand in; correct it or remove the row"
+        raise ToolkitError("image", f"{path}: {reason}", hint) from error
+
+
+@lru_cache(maxsize=4096)
+def _digest(path: Path, modified: int, size: int) -> str:
+    """Hex sha256 of a file that is asked about many times in a run."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fetched(url: str, downloads: Path | None) -> Path:
+    if downloads is None or not url.startswith(("http://", "https://")):
+        hint = "allow it with --allow-remote-images, or download the images first"
+        raise ToolkitError("image", f"{url}: remote images are not fetched", hint)
+    path = downloads / hashlib.sha256(url.encode()).hexdigest()
+    if path.exists():
+        return path
+    try:
+        with urllib.request.urlopen(url, timeout=_FETCH_S) as response:
+            data = response.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise ToolkitError("image", f"{url}: {error}", "check the URL or remove the row") from error
+    if len(data) > MAX_BYTES:
+        raise ToolkitError("image", f"{url}: larger than {MAX_BYTES:,} bytes", "make it smaller")
+    downloads.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial.write_bytes(data)
+    partial.replace(path)
+    return path
 
 
 def data_uri(path: str) -> str:

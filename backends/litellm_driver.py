@@ -87,9 +87,11 @@ class LiteLLMBackend:
         stated = {"vision": config.vision, "logprobs": config.logprobs}
         return Capabilities(**known | {k: v for k, v in stated.items() if v is not None})
 
-    async def complete(self, request: ModelRequest, output: type[BaseModel]) -> Completion:
-        """Ask the model once. Raises ToolkitError."""
-        arguments = chat_arguments(request, output, self._mode(), self.capabilities)
+    async def complete(
+        self, request: ModelRequest, output: type[BaseModel], **more: Any
+    ) -> Completion:
+        """Ask the model once, with `more` fields in the call. Raises ToolkitError."""
+        arguments = chat_arguments(request, output, self._mode(), self.capabilities) | more
         name = self.config.model
         if name.startswith(_DIRECT) and self.config.api_base:
             if self._endpoint is None:

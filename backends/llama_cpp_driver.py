@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import importlib.util
+import json
 import os
 from functools import cached_property
 from pathlib import Path
@@ -46,7 +47,7 @@ class LlamaCppBackend:
         async with self._starting:
             if self._endpoint is None:
                 self._endpoint = await asyncio.to_thread(self._start)
-        return await self._endpoint.complete(request, output)
+        return await self._endpoint.complete(request, output, **_grammar(request))
 
     async def check(self) -> None:
         """llama.cpp is installed and a local file is there. Raises ToolkitError."""
@@ -117,6 +118,13 @@ class LlamaCppBackend:
                 f"cannot fetch {config.file} from {config.model}: {error}",
                 "check the names and the network, or give a local file as `gguf`",
             ) from error
+
+
+def _grammar(request: ModelRequest) -> dict[str, Any]:
+    """A grammar that allows the request's choices only."""
+    if not request.choices:
+        return {}
+    return {"grammar": "root ::= " + " | ".join(json.dumps(text) for text in request.choices)}
 
 
 def _existing(gguf: str) -> str:

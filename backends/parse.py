@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from backends.base import Completion, Message, ModelRequest
+from backends.base import Completion, Message, ModelRequest, PlainText
 from runtime.errors import ToolkitError
 
 T = TypeVar("T", bound=BaseModel)
@@ -20,9 +20,9 @@ _SHOWN_ERRORS = 8
 _SHOWN_CHARACTERS = 80
 
 
-def check_finish_reason(completion: Completion) -> None:
+def check_finish_reason(completion: Completion, *, may_be_cut: bool = False) -> None:
     """Raises ToolkitError (truncated, refused) for an answer that is not worth parsing."""
-    if completion.finish_reason == "length":
+    if completion.finish_reason == "length" and not may_be_cut:
         raise ToolkitError(
             "truncated",
             f"the answer was cut off after {completion.usage.completion_tokens} tokens",
@@ -39,16 +39,24 @@ def parse_answer(text: str, output: type[T], validate: Callable[[T], None] | Non
     Raises ToolkitError (malformed, schema) with the validation errors in short lines, and what
     `validate` raises.
     """
-    try:
-        value = output.model_validate_json(text)
-    except ValidationError as first:
-        try:
-            value = output.model_validate_json(_repaired(text))
-        except ValidationError as error:
-            raise _as_toolkit_error(error) from first
+    value = _plain(text, output) if issubclass(output, PlainText) else _json(text, output)
     if validate is not None:
         validate(value)
     return value
+
+
+def _plain(text: str, output: type[T]) -> T:
+    return output.model_validate({"text": text})
+
+
+def _json(text: str, output: type[T]) -> T:
+    try:
+        return output.model_validate_json(text)
+    except ValidationError as first:
+        try:
+            return output.model_validate_json(_repaired(text))
+        except ValidationError as error:
+            raise _as_toolkit_error(error) from first
 
 
 def correction_turn(request: ModelRequest, answer: str, error: ToolkitError) -> ModelRequest:

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from backends.base import PlainText
+
 Mode = Literal["json_schema", "json", "prompt"]
 
 # Providers refuse these in strict mode, or build huge grammars of them. pydantic checks them.
@@ -18,6 +20,8 @@ def structured_arguments(
     messages: list[dict[str, Any]], output: type[BaseModel], mode: Mode
 ) -> dict[str, Any]:
     """`messages` and `response_format` of a chat completion that answers `output`."""
+    if issubclass(output, PlainText):
+        return {"messages": messages}
     if mode == "json_schema":
         schema = {"name": output.__name__, "schema": strict_schema(output), "strict": True}
         response_format = {"type": "json_schema", "json_schema": schema}

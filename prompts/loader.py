@@ -26,6 +26,11 @@ class Prompt(StrictModel):
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
+def has_prompt(name: str) -> bool:
+    """Whether a step has a prompt of its own; the others send a published one as it is."""
+    return (FOLDER / f"{name}.md").exists()
+
+
 @cache
 def load_prompt(name: str) -> Prompt:
     """Read `prompts/NAME.md`.

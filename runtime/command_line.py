@@ -7,7 +7,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from runtime.errors import EXIT_INPUT, EXIT_INTERRUPTED, ToolkitError
@@ -34,12 +34,28 @@ class CommandOptions:
     max_error_rate: float | None
     retry_rejected: bool
     overwrite: bool
+    allow_remote_images: bool
+    own: argparse.Namespace
+    """Flags that only this command has."""
 
 
-def parse_options(prog: str, description: str, argv: Sequence[str] | None = None) -> CommandOptions:
-    """Parse the shared flags; argparse exits with 2 on a bad command line, 0 on `--help`."""
-    given = build_parser(prog, description).parse_args(argv)
-    return CommandOptions(**(vars(given) | {"backends": tuple(given.backends)}))
+def parse_options(
+    prog: str,
+    description: str,
+    argv: Sequence[str] | None = None,
+    add_own: Callable[[argparse.ArgumentParser], None] | None = None,
+) -> CommandOptions:
+    """Parse the shared flags and those that `add_own` declares.
+
+    argparse exits with 2 on a bad command line, 0 on `--help`.
+    """
+    parser = build_parser(prog, description)
+    if add_own:
+        add_own(parser)
+    given = vars(parser.parse_args(argv))
+    shared = {f.name: given.pop(f.name) for f in fields(CommandOptions) if f.name != "own"}
+    shared["backends"] = tuple(shared["backends"])
+    return CommandOptions(**shared, own=argparse.Namespace(**given))
 
 
 def build_parser(prog: str, description: str) -> argparse.ArgumentParser:
@@ -55,15 +71,17 @@ def build_parser(prog: str, description: str) -> argparse.ArgumentParser:
     add("--config", metavar="FILE", type=Path, help="YAML file: backends, agents, run")
     add("--backend", metavar="NAME|AGENT=NAME", dest="backends", action="append", default=[],
         help="backend of all agents or of one; may be given several times")  # fmt: skip
-    add("--limit", metavar="N", type=_positive_int, help="use only the first N records")
+    add("--limit", metavar="N", type=positive_int, help="use only the first N records")
     add("--seed", metavar="N", type=int, help="seed of everything random")
-    add("--concurrency", metavar="N", type=_positive_int, default=64,
+    add("--concurrency", metavar="N", type=positive_int, default=64,
         help="records in flight (default: 64)")  # fmt: skip
     add("--dry-run", action="store_true", help="check everything, count the calls, make none")
     add("--max-cost", metavar="USD", type=_positive_float, help="stop when this much is spent")
-    add("--max-error-rate", metavar="X", type=_share,
+    add("--max-error-rate", metavar="X", type=share,
         help="stop when more than this share of the records fails, 0 to 1")  # fmt: skip
     add("--retry-rejected", action="store_true", help="run the rejected records again")
+    add("--allow-remote-images", action="store_true",
+        help="fetch images that are given as URLs, where an agent looks at them")  # fmt: skip
     add("--overwrite", action="store_true", help="discard the run that DIR holds")
     return parser
 
@@ -90,7 +108,8 @@ def exit_on_error(main: Main) -> Main:
     return guarded
 
 
-def _positive_int(text: str) -> int:
+def positive_int(text: str) -> int:
+    """An argparse type: a whole number above 0."""
     value = int(text) if text.isdecimal() else 0
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
@@ -104,7 +123,8 @@ def _positive_float(text: str) -> float:
     return value
 
 
-def _share(text: str) -> float:
+def share(text: str) -> float:
+    """An argparse type: a number from 0 to 1."""
     value = _float(text)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}")

@@ -16,10 +16,21 @@ COMMANDS = {
     "response-parser": ("agents.response_parser", "responses → the objects they claim"),
     "category-judge": ("agents.category_judge", "claimed objects → level on each category path"),
     "attribute-judge": ("agents.attribute_judge", "compatible pairs → facts that hold"),
+    "caption-parser": ("agents.caption_parser", "captions → scene graphs"),
+    "negative-generator": ("agents.negative_generator", "scene graphs → four negatives each"),
+    "discriminator": ("agents.discriminator", "negatives → those that a vision model sees through"),
+    "finer": ("benchmarks.finer", "negatives → questions; answers of a model → paired accuracy"),
+    "diff": ("benchmarks.diff", "two runs of the negative generator side by side"),
+    "import": ("benchmarks.sources", "CompreCap, DOCCI, PixMo, COCO, Visual Genome → our files"),
+    "export": ("benchmarks.exports", "questions → Hugging Face, VLMEvalKit, lmms-eval"),
     "score": ("scoring", "judged responses → the nine GranFact metrics"),
     "granfact": ("benchmarks.granfact", "responses of models → table of metrics with intervals"),
     "check": ("agents.check", "ask every configured backend whether it works"),
 }
+
+
+PACKAGES = {"scoring", "benchmarks.sources", "benchmarks.exports"}
+"""Commands that are packages: their `__main__` has the function."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,7 +50,7 @@ def _main(argv: Sequence[str] | None) -> int:
         raise ToolkitError("config", message, "run `grainwise --help` for the list")
     check_agents_package()
     module = COMMANDS[words[0]][0]
-    target = f"{module}.__main__" if module == "scoring" else module
+    target = f"{module}.__main__" if module in PACKAGES else module
     return int(importlib.import_module(target).main(words[1:]))
 
 

@@ -41,6 +41,7 @@ def build_manifest(
     agent: str,
     config: Config,
     seed: int,
+    settings: Mapping[str, Any],
     inputs: Mapping[str, str],
     prompts: Mapping[str, Mapping[str, str]],
     schemas: Mapping[str, str],
@@ -51,10 +52,10 @@ def build_manifest(
 ) -> dict[str, Any]:
     """The manifest as plain JSON values.
 
-    `inputs` and `schemas` map names to hex sha256, `prompts` ids to `version` and `sha256`,
-    `models` backend names to the model ids their providers returned, `usage` are the totals
-    stored with the outcomes. Everything outside the key `execution` is the same for a run that
-    was killed and continued as for an undisturbed one.
+    `settings` are the agent's own flags, `usage` the totals stored with the outcomes. `inputs` and
+    `schemas` map names to hex sha256, `prompts` ids to `version` and `sha256`, `models` backend
+    names to the model ids their providers returned. Everything outside the key `execution` is the
+    same for a run that was killed and continued as for an undisturbed one.
     """
     failed = sum(tally.rejected.values())
     rejected = {"total": failed, "by_kind": tally.rejected}
@@ -63,6 +64,7 @@ def build_manifest(
         "versions": _versions(),
         "config": dump_config(config),
         "seed": seed,
+        "settings": dict(settings),
         "inputs": dict(inputs),
         "prompts": {name: dict(prompt) for name, prompt in prompts.items()},
         "schemas": dict(schemas),

