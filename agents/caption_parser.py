@@ -8,7 +8,7 @@ still fails is dropped. With `--verify`, a vision backend drops what the image d
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +16,8 @@ from pathlib import Path
 from agents.base import Agent, AgentContext, gather
 from agents.command import AgentCommand, Flags, Results, relocate
 from agents.phrases import statement
-from agents.scene_graph_checks import merge, prune, split_sentences, unsupported
+from agents.scene_graph_checks import prune, unsupported
+from agents.scene_graph_merge import merge, split_sentences
 from runtime.errors import ToolkitError
 from schemas.finer import CaptionInput, ElementClaim, VerifierAnswer
 from schemas.scene_graph import CaptionRecord, SceneGraph, SceneGraphAnswer, elements
@@ -34,9 +35,7 @@ class CaptionParser(Agent[CaptionRecord, SceneGraph]):
         self.by_sentence, self.verify = by_sentence, verify
         self.settings = {"by_sentence": by_sentence, "verify": verify}
         self.steps = ("caption_parser", "caption_verifier") if verify else ("caption_parser",)
-        self.needs: Mapping[str, set[str]] = (
-            {"caption_verifier": {"vision"}} if verify else {}
-        )
+        self.needs: Mapping[str, set[str]] = {"caption_verifier": {"vision"}} if verify else {}
 
     async def run(self, item: CaptionRecord, context: AgentContext) -> SceneGraph:
         """The scene graph of one caption.
@@ -44,12 +43,13 @@ class CaptionParser(Agent[CaptionRecord, SceneGraph]):
         Raises ToolkitError, of kind "semantic" when no object is left, of kind "image" when the
         image is to be shown and cannot be read.
         """
-        sentences = split_sentences(item.caption) if self.by_sentence else [None]
-        answers = await gather(
-            supported_graph(CaptionInput(caption=item.caption, sentence=sentence), context)
-            for sentence in sentences
-        )
-        answer = merge(answers, item.caption)
+        inputs = [CaptionInput(caption=item.caption)]
+        if self.by_sentence:
+            sentences = split_sentences(item.caption)
+            inputs = [CaptionInput(caption=item.caption, sentence=text) for text in sentences]
+        answers = await gather(supported_graph(asked, context) for asked in inputs)
+        texts = (asked.sentence or item.caption for asked in inputs)
+        answer = merge(zip(texts, answers, strict=True), item.caption)
         if self.verify and answer.objects:
             answer = await verified(answer, item.image, context)
         if not answer.objects:
@@ -90,9 +90,7 @@ def _problems(answer: SceneGraphAnswer, caption: str) -> dict[tuple[str, int, in
     return {place: reason for place, reason in reasons.items() if reason}
 
 
-async def verified(
-    answer: SceneGraphAnswer, image: str, context: AgentContext
-) -> SceneGraphAnswer:
+async def verified(answer: SceneGraphAnswer, image: str, context: AgentContext) -> SceneGraphAnswer:
     """Without the elements that the image does not show. Raises ToolkitError."""
     graph = SceneGraph(id="-", image="-", objects=answer.objects, relations=answer.relations)
     listed = list(elements(graph))
@@ -162,7 +160,7 @@ def _moved(row: CaptionRecord, source: Path, target: Path) -> Iterator[CaptionRe
 def _add_flags(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("--by-sentence", action="store_true",
-        help="ask one sentence at a time and merge what they say: better with small models")  # fmt: skip
+        help="ask one sentence at a time, for small models, and merge the answers")  # fmt: skip
     add("--verify", action="store_true",
         help="let a vision backend drop what the image does not show")  # fmt: skip
 

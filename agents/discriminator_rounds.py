@@ -10,11 +10,11 @@ from typing import Literal, NamedTuple
 
 from agents.base import AgentContext, build_request
 from agents.choice_probabilities import ChoiceProbabilities, ask_choice
-from agents.negative_generator import Generated, generate
+from agents.negative_generator import Generated, element_question, generate
 from agents.phrases import statement
 from backends.base import ImageInput, ModelRequest
 from runtime.errors import ToolkitError
-from schemas.finer import ChoiceQuestion, ElementQuestion, Verdict
+from schemas.finer import ChoiceQuestion, Verdict
 from schemas.scene_graph import Element, NegatedGraph
 
 LETTERS = tuple("ABCDE")
@@ -153,14 +153,8 @@ class ElementTest:
         again = [trial.options[index] for index in suspects]
         self._rejected += again
         seen = "saw the image" if self.evidence.images else "read the caption"
-        question = ElementQuestion(
-            kind=self.element.kind,
-            text=self.element.text,
-            subject=self.element.subject,
-            object=self.element.object,
-            avoid=tuple(self._rejected),
-            problem=f"To a model that {seen}, these could be true: {trial.named(suspects)}.",
-        )
+        problem = f"To a model that {seen}, these could be true: {trial.named(suspects)}."
+        question = element_question(self.element, tuple(self._rejected), problem)
         keep = tuple(text for text in self._negatives if text not in again)
         [found] = await generate([question], self.graph, self.context, keep=[keep])
         return found

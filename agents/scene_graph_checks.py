@@ -1,32 +1,39 @@
-"""Mechanical checks of a scene graph against its caption: support, repeated mentions, merging."""
+"""Mechanical checks of a scene graph against its caption: support, and what is left of it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 
-from backends.rules.grammar import plural, singular
+from backends.rules.grammar import singular
 from schemas.scene_graph import Element, Relation, SceneGraphAnswer, SceneObject
 
 _WORD = re.compile(r"[a-z0-9]+")
-_SENTENCE = re.compile(r"(?<=[.!?])[\"”')]*\s+(?=[\"“(]?[A-Z0-9])|\s*\n\s*")
-_FUNCTION = set(
-    "a an the with of and or its his her their it them is are be been being that which who whose "
-    "to as no not some one two three four several own this these those both each".split()
+
+
+def _words(*lines: str) -> frozenset[str]:
+    return frozenset(" ".join(lines).split())
+
+
+_FUNCTION = _words(
+    "a an the with of and or its his her their it them is are be been being that which who whose",
+    "to at as no not some one two three four several own this these those both each",
 )
-_FRAME = set(
-    "color colour size shape posture pose state surface build look appearance expression pattern "
-    "texture finish material style design height length width thickness age position condition "
-    "motion made having direction number covered type kind part".split()
+_FRAME = _words(
+    "color colour size shape posture pose state surface build look appearance expression pattern",
+    "texture finish material style design height length width thickness age gender position",
+    "condition motion having direction",
 )
+_FRAME_START = re.compile(r"^(made of|(covered|clad) in|(capped|lined|filled|topped) with)\b")
 _SAME = (
-    "in inside within into", "on onto upon atop top", "next beside near alongside by adjacent close",
-    "under beneath below underneath", "above over", "against leaning", "around surround",
-    "wear dress clad in with", "hold carry grip clutch", "gray grey", "look gaze stare face",
-    "sit seat", "lie lay rest recline", "toward towards to", "through across", "behind beyond",
-    "have with feature", "tv television", "photo picture image", "stand stood", "hang hung",
-    "front ahead", "snow snowy", "tile tiled", "wood wooden",
+    _words("in inside within into"), _words("on onto upon atop top"), _words("above over"),
+    _words("next beside near alongside by adjacent close"), _words("toward towards to"),
+    _words("under beneath below underneath"), _words("through across"), _words("behind beyond"),
+    _words("around surround"), _words("wear dress clad in with"), _words("gray grey"),
+    _words("hold carry grip clutch"), _words("look gaze stare face"), _words("sit seat"),
+    _words("lie lay rest recline"), _words("have with feature"), _words("tv television"),
+    _words("front ahead"),
 )  # fmt: skip
 _IRREGULAR = {
     "sat": "sit", "stood": "stand", "lying": "lie", "lain": "lie", "held": "hold", "worn": "wear",
@@ -51,8 +58,7 @@ def _lemmas(word: str) -> frozenset[str]:
                 found.add(stem[:-1])
             if stem.endswith("i"):
                 found.add(f"{stem[:-1]}y")
-    return frozenset(found.union(*(set(group.split()) for group in _SAME
-                                   if found & set(group.split()))))  # fmt: skip
+    return frozenset(found.union(*(group for group in _SAME if found & group)))
 
 
 def unsupported_words(text: str, caption: str) -> list[str]:
@@ -61,7 +67,8 @@ def unsupported_words(text: str, caption: str) -> list[str]:
     "a dark green color" is supported by "dark green door", for "color" only names what "green" is.
     """
     said = _caption_lemmas(caption)
-    words = [word for word in _WORD.findall(text.lower()) if word not in _FUNCTION]
+    own = _FRAME_START.sub("", text.lower())
+    words = [word for word in _WORD.findall(own) if word not in _FUNCTION]
     return [word for word in words if word not in _FRAME and not _lemmas(word) & said]
 
 
@@ -103,80 +110,3 @@ def prune(
         if keep("relation", index, None) and r.subject in number and r.object in number
     )
     return SceneGraphAnswer(objects=objects, relations=relations)
-
-
-def split_sentences(caption: str) -> list[str]:
-    """The sentences of a caption, each a part of it word for word."""
-    return [part.strip() for part in _SENTENCE.split(caption) if part.strip()]
-
-
-def merge(answers: Iterable[SceneGraphAnswer], caption: str) -> SceneGraphAnswer:
-    """One graph of all answers, in which repeated mentions of a thing are one object.
-
-    Two objects of one name within an answer stay two only where the caption tells of several
-    ("one mug … the other mug"). Across answers a name speaks of the object it named before; of
-    several such, of the one that shares an attribute, else of the one in the same place of order.
-    """
-    graph = _Merger(caption)
-    for answer in answers:
-        graph.add(answer)
-    return graph.answer()
-
-
-class _Merger:
-    """A graph that grows by one answer after the other."""
-
-    def __init__(self, caption: str) -> None:
-        self._caption = caption.lower()
-        self._names: list[str] = []
-        self._attributes: list[dict[str, str]] = []
-        self._relations: dict[tuple[int, str, int], Relation] = {}
-
-    def add(self, answer: SceneGraphAnswer) -> None:
-        known = list(self._names)
-        places: list[int] = []
-        for item in answer.objects:
-            place = self._place(item, known, places)
-            for attribute in item.attributes:
-                self._attributes[place].setdefault(attribute.lower(), attribute)
-            places.append(place)
-        for relation in answer.relations:
-            ends = places[relation.subject], places[relation.object]
-            if ends[0] != ends[1]:
-                key = ends[0], relation.relation.lower(), ends[1]
-                moved = Relation(subject=ends[0], relation=relation.relation, object=ends[1])
-                self._relations.setdefault(key, moved)
-
-    def _place(self, item: SceneObject, known: Sequence[str], taken: Sequence[int]) -> int:
-        """Where an object of the answer stands in the graph; a new place if it is new."""
-        same = [n for n, name in enumerate(self._names) if name.lower() == item.name.lower()]
-        if same and not told_apart(item.name, self._caption):
-            return same[0]
-        free = [n for n in same if n < len(known) and n not in taken]
-        said = {attribute.lower() for attribute in item.attributes}
-        shared = [n for n in free if said & self._attributes[n].keys()]
-        if shared or free:
-            return (shared or free)[0]
-        self._names.append(item.name)
-        self._attributes.append({})
-        return len(self._names) - 1
-
-    def answer(self) -> SceneGraphAnswer:
-        """The graph so far, within the schema's limits."""
-        objects = tuple(
-            SceneObject(name=name, attributes=tuple(attributes.values())[:40])
-            for name, attributes in zip(self._names, self._attributes, strict=True)
-        )[:60]
-        relations = [r for r in self._relations.values() if max(r.subject, r.object) < 60]
-        return SceneGraphAnswer(objects=objects, relations=tuple(relations[:120]))
-
-
-def told_apart(name: str, caption: str) -> bool:
-    """Whether a lower-case caption speaks of more than one thing of this name."""
-    head = re.escape(name.lower())
-    several = re.escape(plural(singular(name.lower())))
-    if several != head and re.search(rf"\b{several}\b", caption):
-        return True
-    if re.search(rf"\b(another|other|second|third|each)\b[^.;]*?\b{head}\b", caption):
-        return True
-    return len(re.findall(rf"\b(?:an?|one) (?:[\w-]+,? ){{0,4}}?{head}\b", caption)) > 1

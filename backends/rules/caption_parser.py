@@ -15,6 +15,7 @@ from backends.rules.mention import Mention
 from schemas.finer import CaptionInput
 from schemas.scene_graph import Relation, SceneGraphAnswer, SceneObject
 
+_SINGLE = {"color", "size", "age", "gender", "posture", "height", "length", "width"}
 MAX_OBJECTS, MAX_ATTRIBUTES, MAX_RELATIONS = 60, 40, 120
 
 
@@ -109,6 +110,8 @@ class _Graph:
             if words <= said or said < words:
                 draft.attributes[place] = former if words <= said else phrase
                 return
+            if _contradict(phrase, former):
+                return
         draft.attributes.append(phrase)
 
     def answer(self) -> SceneGraphAnswer:
@@ -143,6 +146,12 @@ class _Graph:
         return SceneGraphAnswer(objects=objects, relations=relations[:MAX_RELATIONS])
 
 
+def _contradict(phrase: str, former: str) -> bool:
+    """Two colors, sizes or postures: one of them is said of something else."""
+    last = phrase.split()[-1]
+    return last in _SINGLE and last == former.split()[-1]
+
+
 def _is_look(phrase: str) -> bool:
     """A worn thing has a look; postures that the parser gives it are its wearer's."""
     words = phrase.split()
@@ -156,7 +165,7 @@ def _is_ground(node: Node) -> bool:
 
 def _nameable(node: Node) -> bool:
     name = node.name
-    return name[:1].isalnum() and not listed("never", name.lower())
+    return name[:1].isalnum() and not listed("never", node.lemma)
 
 
 def _points_back(mention: Mention, fact: Fact) -> bool:
@@ -173,7 +182,9 @@ def _is_dressed(node: Node, fact: Fact, other: Node) -> bool:
 
 
 def _is_loose(node: Node, fact: Fact) -> bool:
-    """ "on the wall above the chair": it is not the wall that is above."""
+    """ "on the wall above the chair": it is not the wall that is above; no ski wears boots."""
+    if fact.relation == "is wearing" and not node.animate:
+        return True
     return len((fact.relation or "").split()) == 2 and node.lemma in ("wall", "sky", "floor")
 
 

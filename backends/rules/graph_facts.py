@@ -69,7 +69,8 @@ def facts_of(mention: Mention) -> Iterator[Fact]:
 
 def _surely(facts: Iterator[Fact], mention: Mention) -> Iterator[Fact]:
     """ "a flag hangs behind the man on the left": who is on the left cannot be told."""
-    after_place = mention.top.dep_ == "pobj" and mention.top.head.lower_ != "of"
+    above = mention.top.head.lower_
+    after_place = mention.top.dep_ == "pobj" and above not in ("of", "with", "by")
     for fact in facts:
         if not (after_place and (fact.attribute or "").startswith("a position")):
             yield fact
@@ -338,4 +339,3 @@ def _state_text(fact: Fact) -> str | None:
         return f"{verb} {phrase.text}" if len(phrase) < _MAX_STATE else None
     first = fact.attribute.split()[0] if fact.attribute else ""
     return fact.attribute if first[-2:] in _PARTICIPLES else None
-

@@ -61,6 +61,13 @@ class Node:
         return any(lexicon.is_person(mention.lemma) for mention in self.mentions)
 
     @property
+    def animate(self) -> bool:
+        """Whether it has a body: a person, an animal, or the likeness of one."""
+        lemmas = {mention.lemma for mention in self.mentions} | {self.names.lemma}
+        likeness = any(lexicon.listed("representation", lemma) for lemma in lemmas)
+        return likeness or "doll" in lemmas or any(map(lexicon.is_animate, lemmas))
+
+    @property
     def scenery(self) -> bool:
         """Whether it counts only with a fact or a relation."""
         return listed("scenery", self.lemma)
@@ -110,10 +117,24 @@ class Scene:
         if entity is None or self._is_inside(entity, mention):
             return
         node = self._node(entity, mention)
-        if node is not None:
+        if node is not None and not (pronoun and self._is_unsure(node, mention)):
             self._by_noun[mention.noun.i] = self._by_noun[mention.top.i] = node
             if claimed:
                 node.mentions.append(mention)
+
+    def _is_unsure(self, node: Node, pronoun: Mention) -> bool:
+        """ "The bus has a red seat. It …": the bus, or else nothing that can be told."""
+        if pronoun.noun.lower_ != "it" or pronoun.noun.dep_ not in ("nsubj", "nsubjpass"):
+            return False
+        before = pronoun.noun.sent.start - 1
+        subjects = [
+            other
+            for other in self.nodes
+            for mention in other.mentions
+            if mention.top.dep_ in ("nsubj", "nsubjpass")
+            and mention.noun.sent.start <= before < mention.noun.sent.end
+        ]
+        return bool(subjects) and node not in subjects
 
     def _is_inside(self, entity: Entity, mention: Mention) -> bool:
         """ "a vehicle near the plane": the plane is not the vehicle."""
@@ -132,7 +153,10 @@ class Scene:
             return False
         if lexicon.is_person(mention.lemma):
             return len([node for node in self.nodes if node.person]) > 1
-        return mention.lemma == "glass" or lexicon.listed("generic", mention.lemma)
+        if mention.lemma == "glass":
+            return True
+        kinds = [n for n in self.nodes if lexicon.is_kind_of(n.names.kind, mention.lemma)]
+        return lexicon.listed("generic", mention.lemma) and len(kinds) != 1
 
     def _node(self, entity: Entity, mention: Mention) -> Node | None:
         """The entity's own node, or that of a single member of a group."""
@@ -180,7 +204,7 @@ class Scene:
         body = listed("body", part.lemma) or listed("body", part.noun.lower_)
         for candidate in _owners(part, body):
             node = self.node_of(candidate)
-            if node is not None and (not body or _has_body(node)):
+            if node is not None and (not body or node.animate):
                 return node
         return None
 
@@ -228,17 +252,17 @@ def _is_supposed(mention: Mention) -> bool:
     first = mention.noun.sent.start
     before = [token.lower_ for token in doc[max(first, mention.noun.i - 5) : mention.noun.i]]
     seeming = [token.lemma_ for token in doc[max(first, start - 3) : start]]
-    return bool(HEDGES & set(before)) or seeming[-2:] == ["to", "be"] and bool(
-        _SEEMING & set(seeming)
+    return bool(HEDGES & set(before)) or (
+        seeming[-2:] == ["to", "be"] and bool(_SEEMING & set(seeming))
     )
 
 
 def _is_broken(mention: Mention) -> bool:
     """A name that the parser made of two ("halter top and dark gray jeans"), or of a verb."""
-    first, last = mention.category[0], mention.category[-1]
+    first, last = mention.category[len(plain_name(mention)[1])], mention.category[-1]
     if any(token.lower_ in ("and", "or", ",") for token in mention.noun.doc[first.i : last.i]):
         return True
-    verb = first.tag_ == "VBG" and len(mention.category) > 1
+    verb = first.tag_ == "VBG" and first != last
     return verb and not lexicon.is_compound(first.lower_, mention.lemma)
 
 
@@ -252,6 +276,8 @@ def _is_depicted(mention: Mention) -> bool:
         if any(child.lower_ in _USUALLY for child in above.lefts):
             return True
         if above.lower_.startswith("resembl") or above.lower_ in ("like", "unlike"):
+            return True
+        if above.lower_ == "as" and above.i > 0 and above.nbor(-1).lower_ != "such":
             return True
         if any(child.lower_ == "no" for child in above.lefts):
             return True
@@ -332,10 +358,3 @@ def _owners(part: Mention, body: bool) -> list[Token]:
         found.append(node)
         found += [c for c in node.lefts if c.dep_ in ("nsubj", "nsubjpass") and c != part.top]
     return found
-
-
-def _has_body(node: Node) -> bool:
-    lemmas = {mention.lemma for mention in node.mentions}
-    if any(lexicon.is_animate(lemma) for lemma in lemmas) or node.person:
-        return True
-    return any(lexicon.listed("representation", lemma) or lemma == "doll" for lemma in lemmas)

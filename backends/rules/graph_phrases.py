@@ -125,6 +125,8 @@ def part_phrase(mention: Mention, looks: list[str], state: str | None, owner: st
     bare = not adjectives and len(names) == 1
     if (body and not adjectives) or (bare and not _is_introduced(mention)):
         return None
+    if bare and listed("plain_look", mention.lemma):
+        return None
     return counted(mention.noun, " ".join([*count, *adjectives, *names]))
 
 
@@ -146,6 +148,10 @@ def plain_name(mention: Mention) -> tuple[str, list[str]]:
 
 
 def _describes(word: str, noun: str) -> bool:
-    if lexicon.is_compound(word, noun) or mapped("material", word):
+    if lexicon.is_compound(word, noun):
         return False
-    return dimension(word) is not None or word in ("individual", "various", "different")
+    return (
+        mapped("material", word) is not None
+        or dimension(word) is not None
+        or word in ("individual", "various", "different")
+    )

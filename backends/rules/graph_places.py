@@ -27,6 +27,7 @@ _SIDES = {
     "corner", "bottom", "base", "rear", "head", "foot", "surface", "inside", "outside", "sides",
 }  # fmt: skip
 _BARE_SIDES = {"front", "top", "left", "right"}
+_OF_ANYTHING = {"top", "bottom", "center", "centre", "middle"}
 _PICTURES = {"image", "photo", "photograph", "picture", "frame", "scene", "shot", "view"}
 _MAX_WORDS = 6
 
@@ -57,7 +58,7 @@ def place_of(preposition: Token, after_verb: bool) -> Place | None:
     lemma = noun_lemma(noun)
     if lemma in _PICTURES or _is_position(noun, lemma):
         return _position(preposition, noun, after_verb)
-    if lemma in _SIDES or noun.pos_ == "PRON" and noun.lower_ not in PRONOUNS:
+    if lemma in _SIDES or (noun.pos_ == "PRON" and noun.lower_ not in PRONOUNS):
         return None
     words = preposition.doc[preposition.i : last.i + 1]
     if last.i - preposition.i >= _MAX_WORDS or last.i < preposition.i:
@@ -109,6 +110,8 @@ def _position(preposition: Token, noun: Token, after_verb: bool) -> Place | None
     """A place in the image, where the phrase names no corner, part or other thing."""
     outer = [c for c in preposition.rights if c.dep_ == "pobj"]
     lemma = noun_lemma(noun)
+    if lemma not in _PICTURES and lemma in _OF_ANYTHING:
+        return None  # "on top", "in the center": of what was told before, as likely as not
     if lemma in _PICTURES:
         if not outer or outer[0] == noun:
             return None
