@@ -241,7 +241,7 @@ def build_memory(folder: Path) -> str:
     source = folder / "negatives.jsonl"
     with source.open("w", encoding="utf-8") as file:
         for number in range(ROWS):
-            file.write(json.dumps(_graph(number, 3)) + "\n")
+            file.write(json.dumps(_graph(number, 2)) + "\n")
     command = ["benchmarks.finer", "build", source, "--output", folder / "questions"]
     started = time.perf_counter()
     process = start(*command)

@@ -70,7 +70,7 @@ def test_images_are_shown_and_wrong_elements_do_not_survive(tmp_path: Path) -> N
     drinks = [v for v in verdicts if v["graph"] == "coffee"]
     assert drinks[0]["decision"] == "regenerate"
     [replaced] = [drinks[0]["options"][i] for i in drinks[0]["regenerate"]]
-    assert replaced in ("a coffee", "a cup")
+    assert replaced.split()[-1] in ("coffee", "cup")
     cat, coffee = rows(output / "negatives.jsonl")
     assert cat["tested_against"] == coffee["tested_against"] == "image"
     assert cat["objects"][0]["negatives"] == ["dog", "fox", "rabbit", "lamb"]
