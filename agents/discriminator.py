@@ -27,10 +27,13 @@ from runtime.command_line import CommandOptions, positive_int, share
 from runtime.errors import ToolkitError
 from runtime.files import InputFile, read_numbered
 from schemas.finer import DiscriminatedGraph
-from schemas.scene_graph import NEGATIVES, DroppedElement, Element, NegatedGraph, elements
-
-Place = tuple[str, int, int | None]
-"""Kind, index and attribute of an element."""
+from schemas.scene_graph import (
+    NEGATIVES,
+    DroppedElement,
+    NegatedGraph,
+    elements,
+    with_negatives,
+)
 
 
 class Discriminator(Agent[NegatedGraph, DiscriminatedGraph]):
@@ -60,12 +63,11 @@ class Discriminator(Agent[NegatedGraph, DiscriminatedGraph]):
             for one in tested
             if one.reason
         )
-        graph = with_negatives(item, {_place(one.element): one.negatives for one in tested})
-        marks = {"dropped": item.dropped + dropped, "tested_against": evidence.kind}
+        negatives = {one.element.place: one.negatives for one in tested}
+        graph = with_negatives(item, negatives, item.dropped + dropped)
+        graph = graph.model_copy(update={"tested_against": evidence.kind})
         verdicts = tuple(verdict for one in tested for verdict in one.verdicts)
-        return DiscriminatedGraph(
-            id=item.id, graph=graph.model_copy(update=marks), verdicts=verdicts
-        )
+        return DiscriminatedGraph(id=item.id, graph=graph, verdicts=verdicts)
 
     def estimate(self, item: NegatedGraph) -> dict[str, int]:
         """All rounds of every element; without log-probabilities there are `votes` times more."""
@@ -79,34 +81,6 @@ class Discriminator(Agent[NegatedGraph, DiscriminatedGraph]):
         if graph.caption is None:
             raise _no_caption(graph.id)
         return Evidence((), graph.caption)
-
-
-def with_negatives(graph: NegatedGraph, negatives: Mapping[Place, tuple[str, ...]]) -> NegatedGraph:
-    """The graph with these negatives, and none for an element that is not among them."""
-
-    def of(kind: str, index: int, attribute: int | None = None) -> tuple[str, ...]:
-        return negatives.get((kind, index, attribute), ())
-
-    objects = tuple(
-        item.model_copy(
-            update={
-                "negatives": of("object", index),
-                "attribute_negatives": tuple(
-                    of("attribute", index, place) for place in range(len(item.attributes))
-                ),
-            }
-        )
-        for index, item in enumerate(graph.objects)
-    )
-    relations = tuple(
-        relation.model_copy(update={"negatives": of("relation", index)})
-        for index, relation in enumerate(graph.relations)
-    )
-    return graph.model_copy(update={"objects": objects, "relations": relations})
-
-
-def _place(element: Element) -> Place:
-    return element.kind, element.index, element.attribute
 
 
 def _no_caption(where: str) -> ToolkitError:

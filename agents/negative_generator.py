@@ -1,102 +1,74 @@
-"""Negative generator: four wrong alternatives for every element (FINER section 2.3, spec 3.2).
+"""Negative generator: four wrong alternatives for each element (FINER section 2.3, spec 3.2).
 
-`python -m agents.negative_generator scene_graphs.jsonl --output DIR` writes `negatives.jsonl`. What
-fails the mechanical checks is asked again with the reason; an element that still has fewer than
-four is dropped and counted.
+`python -m agents.negative_generator scene_graphs.jsonl --output DIR` writes `negatives.jsonl`.
+What fails the mechanical checks is asked again with the reason; an element that has fewer than
+four in the end is dropped, with the reason. Another `--backend` makes another set;
+`grainwise diff` compares the two.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from agents.base import Agent, AgentContext, gather
 from agents.command import AgentCommand, Results, relocate
+from agents.negative_checks import problem, rival_texts, tidy
+from runtime.errors import ToolkitError
 from schemas.finer import ElementQuestion, NegativeAnswer, NegativeInput
 from schemas.scene_graph import (
     NEGATIVES,
     DroppedElement,
     Element,
     NegatedGraph,
-    NegatedObject,
-    NegatedRelation,
     SceneGraph,
     elements,
+    with_negatives,
 )
 
 ROUNDS = 3
 CHUNK = 12
-"""Elements in one call: more make answers long, and mixed up."""
+REFUSED = "refused: "
+"""What a record's usage counts, by kind of problem, besides calls and tokens."""
+
+_TOLD = 3  # problems that one element is told of at once
 
 
 class Generated(NamedTuple):
-    """Four valid negatives, or none and the reason."""
+    """Four valid negatives of one element, or none and why it is dropped."""
 
     negatives: tuple[str, ...]
     reason: str
 
 
-@dataclass
-class _Wanted:
-    """An element on its way to four negatives."""
-
-    question: ElementQuestion
-    others: frozenset[str]
-    kept: list[str]
-    refused: dict[str, str] = field(default_factory=dict)
-
-    def take(self, candidates: Sequence[str], caption: str) -> None:
-        """Keep what passes the checks, up to four; remember why the rest does not."""
-        from agents.negative_checks import problem
-
-        for candidate in candidates:
-            if len(self.kept) < NEGATIVES:
-                reason = problem(self.question, candidate, self.kept, self.others, caption)
-                if reason is None:
-                    self.kept.append(candidate)
-                else:
-                    self.refused[candidate] = reason
-
-    def again(self) -> ElementQuestion:
-        """The question with everything that must not come again."""
-        avoid = dict.fromkeys((*self.question.avoid, *self.kept, *self.refused))
-        reasons = "; ".join(f'"{text}": {reason}' for text, reason in self.refused.items())
-        problem = reasons or self.question.problem
-        return self.question.model_copy(update={"avoid": tuple(avoid), "problem": problem})
-
-    def result(self) -> Generated:
-        if len(self.kept) == NEGATIVES:
-            return Generated(tuple(self.kept), "")
-        last = next((f': "{c}": {why}' for c, why in reversed(self.refused.items())), "")
-        return Generated((), f"{len(self.kept)} of {NEGATIVES} valid{last}")
-
-
 class NegativeGenerator(Agent[SceneGraph, NegatedGraph]):
-    """Asks for the negatives of a graph, a dozen elements at a time."""
+    """Asks for the negatives of a graph, some elements at a time."""
 
     name = "negative_generator"
     steps = ("negative_generator",)
 
     async def run(self, item: SceneGraph, context: AgentContext) -> NegatedGraph:
-        """Raises ToolkitError when the backend gives no answer."""
+        """The graph with four negatives for each element that is not dropped.
+
+        Raises ToolkitError when the backend gives no usable answer.
+        """
         listed = list(elements(item))
-        found = await generate([element_question(e) for e in listed], item, context)
-        return _negated(item, listed, found)
+        found = await generate([element_question(one) for one in listed], item, context)
+        return negated(item, dict(zip(listed, found, strict=True)))
 
     def estimate(self, item: SceneGraph) -> dict[str, int]:
-        """One call for each dozen of elements; refused ones are asked again."""
-        count = sum(1 for _ in elements(item))
-        return {"negative_generator": -(-count // CHUNK) + 1}
+        """One call for each chunk, and about one more for what is refused."""
+        chunks = -(-sum(1 for _ in elements(item)) // CHUNK)
+        return {"negative_generator": 2 * chunks}
 
 
 def element_question(
     element: Element, avoid: tuple[str, ...] = (), problem: str | None = None
 ) -> ElementQuestion:
-    """The question about one element of a graph."""
+    """The question for the negatives of one element."""
     return ElementQuestion(
         kind=element.kind,
         text=element.text,
@@ -113,110 +85,144 @@ async def generate(
     context: AgentContext,
     keep: Sequence[tuple[str, ...]] | None = None,
 ) -> list[Generated]:
-    """Four valid negatives for each element of `graph` that is asked about.
+    """Negatives for some elements of one graph, in their order.
 
-    `keep` holds negatives that an element has already; only the missing ones are made. Raises
-    ToolkitError when the backend gives no answer.
+    `keep` are negatives that each element has already: only the missing ones are asked for.
+    Raises ToolkitError when the backend gives no usable answer.
     """
     kept = keep or [()] * len(questions)
-    wanted = [
-        _Wanted(question, _others(question, graph), list(has))
-        for question, has in zip(questions, kept, strict=True)
+    pending = [
+        _Pending(question, graph, given) for question, given in zip(questions, kept, strict=True)
     ]
-    for _ in range(ROUNDS):
-        missing = [item for item in wanted if len(item.kept) < NEGATIVES]
-        chunks = [missing[start : start + CHUNK] for start in range(0, len(missing), CHUNK)]
-        await gather(_ask(chunk, graph, context) for chunk in chunks)
-    return [item.result() for item in wanted]
+    chunks = [pending[start : start + CHUNK] for start in range(0, len(pending), CHUNK)]
+    await gather(_fill(chunk, graph, context) for chunk in chunks)
+    return [one.result() for one in pending]
 
 
-async def _ask(
-    chunk: Sequence[_Wanted], graph: SceneGraph | NegatedGraph, context: AgentContext
+async def _fill(
+    chunk: Sequence[_Pending], graph: SceneGraph | NegatedGraph, context: AgentContext
 ) -> None:
-    inputs = NegativeInput(
-        caption=graph.caption,
-        objects=tuple(item.name for item in graph.objects),
-        elements=tuple(item.again() for item in chunk),
-    )
-    legend = "\n".join(
-        f"element {number}: {item.question.kind} {item.question.text!r}"
-        for number, item in enumerate(chunk)
-    )
-    answer = await context.ask("negative_generator", inputs, NegativeAnswer, legend=legend)
-    for found in answer.sets:
-        # An index that was not asked for is left alone: its element is simply asked again.
-        if found.element < len(chunk):
-            chunk[found.element].take(found.negatives, graph.caption or "")
+    """Ask for what is missing until nothing is, or `ROUNDS` times."""
+    names = tuple(dict.fromkeys(item.name for item in graph.objects))
+    for _ in range(ROUNDS):
+        missing = [one for one in chunk if len(one.negatives) < NEGATIVES]
+        if not missing:
+            return
+        asked = tuple(one.question() for one in missing)
+        inputs = NegativeInput(caption=graph.caption, objects=names, elements=asked)
+
+        def in_range(answer: NegativeAnswer, count: int = len(asked)) -> None:
+            wrong = [one.element for one in answer.sets if one.element >= count]
+            if wrong:
+                message = f"sets: {wrong} are no indices of the {count} elements, from 0"
+                raise ToolkitError("semantic", message)
+
+        answer = await context.ask("negative_generator", inputs, NegativeAnswer, validate=in_range)
+        for number, one in enumerate(missing):
+            given = [text for found in answer.sets if found.element == number
+                     for text in found.negatives]  # fmt: skip
+            context.answers.update(one.take(given))
 
 
-def _others(question: ElementQuestion, graph: SceneGraph | NegatedGraph) -> frozenset[str]:
-    """What else the graph says of the same thing; things of one name are taken for one."""
-    return frozenset(
-        element.text
-        for element in elements(graph)
-        if element.kind == question.kind
-        and element.subject == question.subject
-        and element.object == question.object
-        and element.text != question.text
-    )
+class _Pending:
+    """One element on its way to four negatives."""
+
+    def __init__(
+        self, question: ElementQuestion, graph: SceneGraph | NegatedGraph, keep: tuple[str, ...]
+    ) -> None:
+        self._asked = question
+        self._rivals, self._caption = rival_texts(question, graph), graph.caption
+        self.negatives = list(keep[:NEGATIVES])
+        self._refused: dict[str, str] = {}
+        self._last: dict[str, str] = {}
+        self._rounds = 0
+
+    def question(self) -> ElementQuestion:
+        """What is asked in the next round: with all that must not come again, and why."""
+        if not self._rounds:
+            return self._asked.model_copy(update={"avoid": (*self._asked.avoid, *self.negatives)})
+        avoid = (*self._asked.avoid, *self.negatives, *self._refused)
+        return self._asked.model_copy(update={"avoid": avoid, "problem": self._problem()})
+
+    def take(self, given: Sequence[str]) -> Counter[str]:
+        """Keep the valid ones of an answer; count the others by kind of problem."""
+        self._rounds += 1
+        self._last = {}
+        counts: Counter[str] = Counter()
+        for text in (tidy(self._asked, answer) for answer in given):
+            if len(self.negatives) == NEGATIVES:
+                break
+            wrong = problem(self._asked, text, self.negatives, self._rivals, self._caption)
+            if wrong is None:
+                self.negatives.append(text)
+            else:
+                counts[REFUSED + wrong.partition(":")[0]] += 1
+                self._last[text] = wrong
+        self._refused |= {text: wrong for text, wrong in self._last.items() if text}
+        return counts
+
+    def result(self) -> Generated:
+        """Four negatives, or the reason why there are none."""
+        if len(self.negatives) == NEGATIVES:
+            return Generated(tuple(self.negatives), "")
+        return Generated((), self._problem())
+
+    def _problem(self) -> str:
+        """How many are missing, and what was wrong with some of the last answers."""
+        found = f"{len(self.negatives)} of {NEGATIVES} valid negatives were found"
+        reasons = [f'"{text}": {wrong}' for text, wrong in self._last.items()][:_TOLD]
+        return "; ".join([found, *reasons])
 
 
-def _negated(
-    graph: SceneGraph, listed: Sequence[Element], found: Sequence[Generated]
-) -> NegatedGraph:
-    sets = {
-        (element.kind, element.index, element.attribute): made.negatives
-        for element, made in zip(listed, found, strict=True)
-    }
-    objects = tuple(
-        NegatedObject(
-            **dict(item),
-            negatives=sets["object", index, None],
-            attribute_negatives=tuple(
-                sets["attribute", index, place] for place in range(len(item.attributes))
-            ),
-        )
-        for index, item in enumerate(graph.objects)
-    )
-    relations = tuple(
-        NegatedRelation(**dict(item), negatives=sets["relation", index, None])
-        for index, item in enumerate(graph.relations)
-    )
+def negated(graph: SceneGraph, found: Mapping[Element, Generated]) -> NegatedGraph:
+    """The graph with what was found for each of its elements; the others are dropped."""
     dropped = tuple(
-        DroppedElement(kind=element.kind, text=element.text, reason=made.reason)
-        for element, made in zip(listed, found, strict=True)
-        if not made.negatives
+        DroppedElement(kind=one.kind, text=one.text, reason=has.reason)
+        for one, has in found.items()
+        if has.reason
     )
-    return NegatedGraph(
-        id=graph.id, image=graph.image, caption=graph.caption,
-        objects=objects, relations=relations, dropped=dropped,
-    )  # fmt: skip
+    negatives = {one.place: has.negatives for one, has in found.items()}
+    return with_negatives(graph, negatives, dropped)
 
 
 def write_negatives(results: Results) -> Iterator[str]:
-    """Write `negatives.jsonl`; yield how many elements of each kind have their four negatives."""
+    """Write `negatives.jsonl`; yield how many elements have four negatives, and what failed."""
     from agents.execute import write_rejected
     from runtime.files import write_jsonl
 
-    all_of: Counter[str] = Counter()
-    dropped: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
 
     def rows() -> Iterator[NegatedGraph]:
         for outcome in results.outcomes():
+            counts.update({n: int(v) for n, v in outcome.usage.items() if n.startswith(REFUSED)})
             if outcome.value is not None:
                 graph = NegatedGraph.model_validate(outcome.value)
-                all_of.update(element.kind for element in elements(graph))
-                dropped.update(element.kind for element in graph.dropped)
+                for element in elements(graph):
+                    counts[element.kind] += 1
+                    counts[f"{element.kind} kept"] += len(element.negatives) == NEGATIVES
                 yield graph
 
     graphs = write_jsonl(results.directory / "negatives.jsonl", rows())
     rejected = write_rejected(results)
-    for kind, count in all_of.items():
-        valid = count - dropped[kind]
-        share = 100 * valid / count
-        yield f"{kind:10} {valid:,} of {count:,} with four valid negatives ({share:.1f} %)"
     reasons = ", ".join(f"{number:,} {kind}" for kind, number in rejected.items())
     yield f"{graphs:,} graphs in negatives.jsonl; rejected: {reasons or 'none'}"
+    yield from _summary(counts)
+
+
+def _summary(counts: Mapping[str, int]) -> Iterator[str]:
+    """Shares with four valid negatives by kind, and why answers were refused."""
+    kinds = ("object", "attribute", "relation")
+    total = sum(counts[kind] for kind in kinds)
+    kept = sum(counts[f"{kind} kept"] for kind in kinds)
+    parts = ", ".join(f"{counts[f'{kind} kept']:,} of {counts[kind]:,} {kind}s" for kind in kinds)
+    share = f"{kept / total:.1%}" if total else "none"
+    yield f"four valid negatives: {share} of {total:,} elements ({parts}); {total - kept:,} dropped"
+    refused = {name: number for name, number in counts.items() if name.startswith(REFUSED)}
+    if refused:
+        listed = ", ".join(
+            f"{number:,} {name.removeprefix(REFUSED)}" for name, number in sorted(refused.items())
+        )
+        yield f"{sum(refused.values()):,} answers refused: {listed}"
 
 
 def _moved(row: SceneGraph, source: Path, target: Path) -> Iterator[SceneGraph]:
@@ -226,7 +232,7 @@ def _moved(row: SceneGraph, source: Path, target: Path) -> Iterator[SceneGraph]:
 COMMAND = AgentCommand(
     NegativeGenerator(),
     "agents.negative_generator",
-    "Make four wrong alternatives for every object, attribute and relation.",
+    "Generate four wrong alternatives for every element of scene graphs.",
     SceneGraph,
     _moved,
     ("negatives.jsonl",),

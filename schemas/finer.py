@@ -124,7 +124,7 @@ class QuestionRow(StrictModel):
     have two choices, Yes and No, and no side.
     """
 
-    image: ShortText
+    image: str
     qtype: ShortText
     question: LongText
     choice1: LongText

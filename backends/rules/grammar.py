@@ -20,7 +20,10 @@ _SAME = {
 _S_SINGULARS = ("ss", "us", "is")
 _AN = ("hour", "honest", "heir", "honor")
 _AN_SPELLED = {"x", "xbox", "mri", "suv", "lcd", "led"}
-_A = ("uni", "one", "use", "user", "used", "euro", "ewe", "ukulele", "utensil", "usb", "u-", "once")
+_A = (
+    "uni", "one", "use", "euro", "ewe", "ukulele", "urinal", "utensil", "utility", "usb", "u-",
+    "once",
+)  # fmt: skip
 _VERBS = {
     "are": "is", "were": "was", "have": "has", "do": "does", "'re": "'s", "are n't": "is n't",
 }  # fmt: skip

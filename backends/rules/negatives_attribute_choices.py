@@ -19,9 +19,12 @@ from backends.rules.negatives_attributes import (
 )
 from backends.rules.negatives_objects import object_choices
 from backends.rules.negatives_words import (
+    ARTICLES,
+    PREPOSITIONS,
     belongs,
     category,
     head,
+    is_listed,
     is_plural,
     shuffled,
     table,
@@ -31,23 +34,26 @@ from backends.rules.negatives_words import (
 
 Seed = Sequence[object]
 
+_OF_FUR = ("color", "colour", "markings", "patches", "spots", "face", "body")
+
 
 def attribute_choices(text: str, subject: str, seed: Seed) -> Iterator[str]:
     """Phrases of the same form, the surest first; most of them exclude `text`."""
     makers = {"own": _body, "doing": _doing}
-    noun = form(text).head
-    if noun == "position" or " position " in f" {text} ":
+    if form(text).kind == "done" and form(text).lead != "made":
+        makers["done"] = _done
+    if form(text).head == "position" or " position " in f" {text} ":
         yield from _positions(text, seed)
         return
     made = makers.get(form(text).kind)
+    if made is None or _color_span(text):
+        yield from _numbers(text, seed)
+        yield from _replaced(text, subject, seed)
     if made is not None:
         yield from made(text, subject, seed)
-    yield from _numbers(text, seed)
-    if form(text).kind == "done" and not form(text).lead:
-        yield from _done(text, subject, seed)
-    else:
-        yield from _replaced(text, subject, seed)
-    if form(text).kind == "noun" and not form(text).described:
+    bare = len([word for word in words(text) if word not in ARTICLES]) == 1
+    telling = form(text).described or scales_of(form(text).head, "")
+    if form(text).kind == "noun" and (bare or not telling):
         yield from _nouns(text, seed)
 
 
@@ -62,33 +68,34 @@ def _positions(text: str, seed: Seed) -> Iterator[str]:
 
 def _body(text: str, subject: str, seed: Seed) -> Iterator[str]:
     """Another state of a part of the body: "its head resting on the ground"."""
-    owner, part, *rest = text.split()
+    lead, part, rest = text.lower().partition(form(text).lead)
+    owner = lead.split()[0]
     states = table("phrases")["body"].get(form(text).head) or table("phrases")["body"][""]
-    said = set(words(" ".join(rest)))
+    said = set(words(rest))
     others = [state["say"] for state in states if not said.intersection(state["if"])]
     spare = [state["say"] for state in table("phrases")["body"][""]
              if not said.intersection(state["if"])]  # fmt: skip
     possessive = owner if owner in ("its", "his", "her", "their") else "the"
     for state in (*shuffled(chain(*others), seed), *shuffled(chain(*spare), seed)):
-        yield f"{owner} {part} {state.replace('{p}', possessive)}"
+        yield f"{lead}{part} {state.replace('{p}', possessive)}"
 
 
 def _doing(text: str, subject: str, seed: Seed) -> Iterator[str]:
     """Another posture in the same place, then other things to do."""
     verb, _, rest = text.partition(" ")
     target = re.split(r"\b(?:at|towards?|into|facing|looking)\b ", text)[-1]
-    human, animal = (belongs(subject, [name]) for name in ("human", "animal"))
+    if poles("posture", verb) and rest.partition(" ")[0] in PREPOSITIONS:
+        others = ("standing", "sitting", "lying", "jumping", "kneeling", "walking")
+        yield from (f"{other} {rest}" for other in shuffled(others, seed))
+    animal, animate = (belongs(subject, [name]) for name in ("animal", "animate"))
     for entry in table("phrases")["doing"]:
         towards = not {"down", "up", "away", "off", "out"}.intersection(words(text))
-        if entry["if"] and verb not in entry["if"] or entry.get("towards", towards) != towards:
+        if (entry["if"] and verb not in entry["if"]) or entry.get("towards", towards) != towards:
             continue
-        if entry.get("thing") and (human or animal) or entry.get("animal") and not animal:
+        if entry.get("thing", not animate) == animate or (entry.get("animal") and not animal):
             continue
         for said in shuffled(entry["say"], seed):
             yield said.replace("{o}", target)
-    if poles("posture", verb) and rest:
-        others = ("standing", "sitting", "lying", "jumping", "kneeling")
-        yield from (f"{other} {rest}" for other in shuffled(others, seed))
 
 
 def _numbers(text: str, seed: Seed) -> Iterator[str]:
@@ -123,10 +130,10 @@ def _slots(text: str, subject: str, seed: Seed) -> Iterator[tuple[int, int, list
         for first, last in reversed(list(zip(tokens, tokens[size - 1 :], strict=False))):
             phrase = text.lower()[first.start() : last.end()]
             inside = color and color[0] <= first.start() < color[1]
-            if inside or (phrase == noun and len(tokens) > 1):
+            if inside or phrase == noun:
                 continue
             scale = next((name for name in scales if poles(name, phrase)), None)
-            if scale:
+            if scale and form(text).lead != "made":
                 yield first.start(), last.end(), _values(scale, phrase, seed)
             if material(phrase) is not None:
                 yield first.start(), last.end(), _materials(phrase, text, seed)
@@ -138,7 +145,8 @@ def _ordered_scales(noun: str, subject: str) -> tuple[str, ...]:
     named = scales_of(noun, category(subject))
     if "posture" in named and not belongs(subject, ["animate"]):
         return ("placement", *named)
-    return named or tuple(dict.fromkeys((*data["default"], *data["scales"])))
+    rest = data["default"] if named else (*data["default"], *data["scales"])
+    return tuple(dict.fromkeys((*named, *rest)))
 
 
 def _color_span(text: str) -> tuple[int, int] | None:
@@ -164,7 +172,7 @@ def _colors(span: str, text: str, subject: str, seed: Seed) -> list[str]:
     noun, owner = head(text), subject
     kind = "eyes" if noun in ("eyes", "eye") else ""
     animal = belongs(owner, ["animal"])
-    if noun in ("hair", "fur", "mane", "coat", "beard") or (animal and noun == "color"):
+    if noun in ("hair", "fur", "mane", "coat", "beard") or (animal and noun in _OF_FUR):
         kind = "animal" if animal else "hair"
     own = all_hues(span)
     offers = [color for color in table("attributes")["color_offers"][kind] if not hues(color) & own]
@@ -172,7 +180,11 @@ def _colors(span: str, text: str, subject: str, seed: Seed) -> list[str]:
     if "-color" in span:
         return [f"{color}-colored" for color in order if "-" not in color]
     if " and " in span or len([word for word in words(span) if hues(word)]) > 1:
-        return [f"{one} and {two}" for one, two in zip(order, [*order[1:], order[0]], strict=True)]
+        return [
+            f"{one} and {order[(place + step) % len(order)]}"
+            for step in (1, 2)
+            for place, one in enumerate(order)
+        ]
     return order
 
 
@@ -206,11 +218,15 @@ def _nouns(text: str, seed: Seed) -> Iterator[str]:
     noun = form(text).head
     core = re.sub(r"^(?:an?|the) ", "", text)
     many = is_plural(text)
-    parts = [part["say"] for part in table("phrases")["parts"].values() if noun in part["is"]]
+    kinds = table("phrases")["parts"].values()
+    parts = [part["say"] for word in (core, noun) for part in kinds if word in part["is"]][:1]
     offers = shuffled(chain(*parts), seed)
     listed = [
         plural(offer) if many else offer for offer in offers if many == is_plural(offer) or many
     ]
+    if not listed and not is_listed(core):
+        spare = table("phrases")["parts"]["fitting"]["say"]
+        listed = [plural(offer) if many else offer for offer in shuffled(spare, seed)]
     for offer in listed or object_choices(core, seed):
         yield with_article(offer) if text != core and not many else offer
 
@@ -230,10 +246,12 @@ def _names(text: str, seed: Seed) -> Iterator[str]:
 def _done(text: str, subject: str, seed: Seed) -> Iterator[str]:
     """ "covered in snow" to "covered in moss", "carpeted in red" to "carpeted in blue"."""
     done, _, rest = text.partition(" ")
-    if _color_span(text) or words(text)[-1] in ("colors", "colours"):
+    if words(text)[-1] in ("colors", "colours"):
         yield from _replaced(text, subject, seed)
-    preposition = rest.partition(" ")[0]
+    preposition, animate = rest.partition(" ")[0], belongs(subject, ["animate"])
     for entry in table("phrases")["done"]:
+        if entry.get("animate", animate) != animate:
+            continue
         if not entry["if"] or done in entry["if"]:
             lead = f"{done} {preposition} " if entry.get("keep") else ""
             yield from (f"{lead}{said}" for said in shuffled(entry["say"], seed))

@@ -16,8 +16,10 @@ _OPPOSED = ({"light", "pale", "pastel", "bright", "neon"}, {"dark", "deep"})
 _PARTICIPLES = frozenset(
     "made worn built bent shown held hung set tied torn hidden drawn written cut lit".split()
 )
+_VAGUE = frozenset("various several many multiple different numerous some few".split())
 _MADE = frozenset("made built constructed crafted formed composed".split())
-_FREE = ARTICLES | PREPOSITIONS | OWNERS | {"and", "or", "color", "colour", "very"}
+_EMPTY = ARTICLES | OWNERS | {"and", "or", "color", "colour", "very"}
+_FREE = _EMPTY | PREPOSITIONS
 
 
 class Form(NamedTuple):
@@ -36,16 +38,20 @@ def form(text: str) -> Form:
     """The form of an attribute phrase."""
     found = words(text)
     first, second = found[0], found[1] if len(found) > 1 else ""
-    if first in OWNERS and len(found) > 2 and not is_known(found[1], describes=True):
-        return Form("own", second, singular(second), True)
+    if first in OWNERS and len(found) > 2:
+        part = next((word for word in found[1:-1] if not is_known(word, describes=True)), second)
+        return Form("own", part, singular(part), True)
     if first.endswith("ing"):
         return Form("doing", "", "", True)
-    if (first.endswith("ed") or first in _PARTICIPLES) and (second in PREPOSITIONS or not second):
+    done = first.endswith("ed") or first in _PARTICIPLES
+    if done and (not second or second in PREPOSITIONS or second.endswith(("ward", "wards"))):
         return Form("done", "made" if first in _MADE else "", "", True)
     if first in PREPOSITIONS:
         return Form("where", "", "", True)
     lead = "a" if first in ("a", "an") else "many" if is_plural(text) else ""
-    described = any(is_known(word, describes=True) for word in _modifiers(text))
+    described = any(
+        is_known(word, describes=True) for word in _modifiers(text) if word not in _VAGUE
+    )
     return Form("noun", lead, head(text), described)
 
 
@@ -128,7 +134,7 @@ def attribute_clash(positive: str, candidate: str, owner: str) -> str | None:
     """
     first, second = words(positive), words(candidate)
     new = [word for word in second if word not in first and word not in _FREE]
-    gone = [word for word in first if word not in second and word not in _FREE]
+    gone = [word for word in first if word not in second and word not in _EMPTY]
     if not new:
         return f'says the same as "{positive}" or less'
     if _same_place(first, second):

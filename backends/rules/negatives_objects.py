@@ -45,9 +45,7 @@ def object_choices(name: str, seed: Sequence[object]) -> Iterator[str]:
     All in the number of the name.
     """
     many = is_plural(name)
-    own = table("objects").get(category(name), {})
-    like = table("objects").get(own.get("spare"), {})
-    lists = [entry.get("negatives", []) for entry in (own, like)] + [_nearest(name)]
+    lists = [*_listed(category(name)), _nearest(name)]
     for entry in chain.from_iterable(shuffled(listed, seed) for listed in lists):
         text = entry.rstrip("*")
         if not many:
@@ -57,6 +55,15 @@ def object_choices(name: str, seed: Sequence[object]) -> Iterator[str]:
             yield text
         elif not entry.endswith("*"):
             yield _pluralised(text)
+
+
+def _listed(name: str) -> Iterator[Sequence[str]]:
+    """What a class offers, then the class that it falls back on, and so on."""
+    seen = set()
+    while name and name not in seen:
+        seen.add(name)
+        yield table("objects")[name]["negatives"]
+        name = table("objects")[name].get("spare", "")
 
 
 def _pluralised(text: str) -> str:

@@ -17,8 +17,10 @@ _IRREGULAR = {
     "dug": "dig", "bound": "tie", "seated": "sit", "ironing": "iron", "equipping": "equip",
     "equipped": "equip",
 }  # fmt: skip
-_IN_OR_ON = ("land", "road", "floor", "ground_cover", "mountain", "beach", "water", "wave", "sky",
-             "tree", "vegetation", "boat", "bus", "train", "picture", "seat", "bed", "dish")  # fmt: skip
+_IN_OR_ON = (
+    "land", "road", "floor", "ground_cover", "mountain", "beach", "water", "wave", "sky",
+    "tree", "vegetation", "boat", "bus", "train", "picture", "seat", "bed", "dish",
+)  # fmt: skip
 _VAGUE = frozenset({"beside", "toward"})
 _VAGUE_TEXT = "can be true at the same time: it is too vague"
 _BOTH = "can be true at the same time"
@@ -27,9 +29,8 @@ _MOVING = frozenset(
 )
 _REGION = re.compile(
     r"\b(?:in|at|on|along|near|to) the (?:\w+ )*"
-    r"(?:corner|top|bottom|edge|end|middle|center|centre|side) of$"
+    r"(?:corner|top|bottom|edge|end|middle|center|centre) of$"
 )
-_SIDE = re.compile(r"\b(?:left|right)(?: side)? of$|\bto the side of$|\bon the side of$")
 _WHOLE = ("on top of", "at the bottom of")
 _ATTENTION_LOST = frozenset("away past asleep closed shut blindfolded hide sleep ignore".split())
 
@@ -74,12 +75,16 @@ def relation_clash(positive: str, candidate: str, target: str) -> str | None:
     Verbs that the tables do not know are believed to be another action.
     """
     first, second = parse_relation(positive), parse_relation(candidate)
+    if _other_region(first, second):
+        return None
     if is_paraphrase(first, second):
         return f'says the same as "{positive}"'
-    if _other_posture(first, second) or _other_region(first, second):
+    if _other_posture(first, second):
         return None
     if first.group == "attention":
-        lost = second.place == "far" or not _ATTENTION_LOST.isdisjoint(words(candidate))
+        lost = second.place == "far" or not _ATTENTION_LOST.isdisjoint(
+            (second.verb, *words(candidate))
+        )
         return None if lost else _BOTH
     if second.group == "attention":
         return _BOTH
@@ -140,6 +145,8 @@ def _state_clash(first: Parsed, second: Parsed) -> str | None:
 
 def _place_clash(first: Parsed, second: Parsed, target: str) -> str | None:
     """Against being somewhere."""
+    if second.verb in _MOVING and second.place in ("above", "under"):
+        return None
     known = not second.verb or second.group in ("posture", "static", "attach")
     if not second.place or (second.verb and not known and second.place not in _VAGUE):
         return None
@@ -214,14 +221,16 @@ def _place(rest: str) -> str:
     """Class of the preposition that leads to the object: the longest one that the text ends in,
     or else the last one inside ("with a thick layer of").
     """
-    if _REGION.search(rest) and not rest.endswith(_WHOLE) and not _SIDE.search(rest):
+    if _REGION.search(rest) and not rest.endswith(_WHOLE):
         return "region"
-    found = [(rest.rfind(text), len(text), name) for text, name in _prepositions() if
-             f" {rest} ".find(f" {text} ") >= 0]  # fmt: skip
-    ending = [entry for entry in found if entry[0] + entry[1] == len(rest) and entry[2] != "of"]
-    return (
-        max(ending, key=lambda entry: entry[1])[2] if ending else max(found, default=(0, 0, ""))[2]
-    )
+    said = f" {rest} "
+    found = [
+        (said.rfind(f" {text} ") + len(text), len(text), name)
+        for text, name in _prepositions()
+        if name != "of" and f" {text} " in said
+    ]
+    ending = [(length, name) for end, length, name in found if end == len(rest)]
+    return max(ending)[1] if ending else max(found, default=(0, 0, ""))[2]
 
 
 @cache

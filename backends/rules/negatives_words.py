@@ -61,7 +61,8 @@ def is_plural(phrase: str) -> bool:
     noun = head(phrase)
     if noun in _PLURALS or lexicon.listed("plurale_tantum", noun):
         return True
-    return singular(noun) != noun and wordnet().singular(noun) != noun
+    net = wordnet()
+    return singular(noun) != noun and (net.singular(noun) != noun or not net.is_lemma(noun))
 
 
 def with_article(phrase: str) -> str:
@@ -76,6 +77,12 @@ def shuffled(items: Iterable[str], seed: Sequence[object]) -> list[str]:
         return hashlib.sha256("\n".join(map(str, (*seed, item))).encode()).digest()
 
     return sorted(dict.fromkeys(items), key=rank)
+
+
+def is_listed(name: str) -> bool:
+    """Whether the table has the name itself, and not only a kind of which it is one."""
+    lower = name.lower()
+    return not {lower, singular(lower), head(name), singular(head(name))}.isdisjoint(_members())
 
 
 @lru_cache(16_384)
