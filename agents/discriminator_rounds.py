@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from agents.base import AgentContext, build_request
 from agents.choice_probabilities import ChoiceProbabilities, ask_choice
+from agents.draws import seeded
 from agents.negative_generator import Generated, element_question, generate
 from agents.phrases import statement
 from backends.base import ImageInput, ModelRequest
@@ -130,7 +129,7 @@ class ElementTest:
     async def _trial(self, number: int) -> Trial:
         texts = (self.element.text, *self._negatives)
         order = list(range(len(texts)))
-        _random(self.context.seed, self.graph.id, self._place, number).shuffle(order)
+        seeded(self.context.seed, self.graph.id, self._place, number).shuffle(order)
         options = tuple(texts[place] for place in order)
         request = self._request(options)
         chosen = await ask_choice("discriminator", request, self.context, self.thresholds.votes)
@@ -199,9 +198,3 @@ class ElementTest:
         element = self.element
         inner = "" if element.attribute is None else f".{element.attribute}"
         return f"{element.kind}/{element.index}{inner}"
-
-
-def _random(*parts: object) -> random.Random:
-    """The same draws for the same parts, in every process."""
-    digest = hashlib.sha256("\n".join(map(str, parts)).encode()).digest()
-    return random.Random(int.from_bytes(digest[:8], "big"))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 from typing import NamedTuple
+
+from agents import draws
 
 
 class Row(NamedTuple):
@@ -34,9 +35,7 @@ class Source(NamedTuple):
 
 def seeded(source: Source, *place: object) -> random.Random:
     """The same draws for the same seed, graph and place, in every process."""
-    text = "\n".join(map(str, (source.seed, source.id, *place)))
-    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
-    return random.Random(int.from_bytes(digest, "big"))
+    return draws.seeded(source.seed, source.id, *place)
 
 
 def shuffled(

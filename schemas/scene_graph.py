@@ -20,6 +20,14 @@ Negatives = Annotated[tuple[ShortText, ...], Field(max_length=4)]
 NEGATIVES = 4
 
 
+def find_caption(row: Any) -> Any:
+    """A row of a caption file with its text under `caption`, whatever it is called there."""
+    if isinstance(row, dict) and "caption" not in row:
+        found = next((key for key in ("reference", "text") if key in row), None)
+        return row | {"caption": row[found]} if found else row
+    return row
+
+
 class CaptionRecord(Record):
     """One caption of one image. Other keys of the row are left alone: captions come from
     everywhere. `reference` or `text` is taken where there is no `caption`.
@@ -30,13 +38,7 @@ class CaptionRecord(Record):
     image: str
     caption: LongText
 
-    @model_validator(mode="before")
-    @classmethod
-    def _find_caption(cls, row: Any) -> Any:
-        if isinstance(row, dict) and "caption" not in row:
-            found = next((key for key in ("reference", "text") if key in row), None)
-            return row | {"caption": row[found]} if found else row
-        return row
+    _caption = model_validator(mode="before")(find_caption)
 
 
 class SceneObject(StrictModel):
