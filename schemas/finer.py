@@ -92,6 +92,7 @@ class Verdict(Record):
     `entropy` in nats, at most ln 5. `regenerate` are indices of options that were replaced.
     """
 
+    id: str
     graph: Identifier
     image: str
     kind: ElementKind
