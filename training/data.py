@@ -58,7 +58,10 @@ def load_rows(path: Path, needs: Needs) -> Loaded:
         except Problem as problem:
             loaded.dropped.append(Dropped(number, row.id, problem.reason, problem.message))
         else:
-            loaded.rows.append(_plain(row, path.parent, needs) | {"_row": number})
+            # Pairs of one image belong together, also where the image itself is left out.
+            group = " ".join(row.images) or text_of(row.prompt)
+            place = {"_row": number, "_group": group}
+            loaded.rows.append(place | _plain(row, path.parent, needs))
     return loaded
 
 
@@ -133,14 +136,11 @@ def split(rows: list[dict[str, Any]], held_out: float, seed: int) -> Iterator[li
     """The rows to train on, then those held out; no image (or prompt) is in both."""
     import random
 
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault(str(row.get("images") or row["prompt"]), []).append(row)
-    names = sorted(groups)
+    names = sorted({row["_group"] for row in rows})
     random.Random(seed).shuffle(names)
     kept = set(names[: round(held_out * len(names))])
-    yield [row for row in rows if str(row.get("images") or row["prompt"]) not in kept]
-    yield [row for row in rows if str(row.get("images") or row["prompt"]) in kept]
+    yield [row for row in rows if row["_group"] not in kept]
+    yield [row for row in rows if row["_group"] in kept]
 
 
 def to_dataset(rows: list[dict[str, Any]]) -> Any:
@@ -153,7 +153,7 @@ def to_dataset(rows: list[dict[str, Any]]) -> Any:
     from datasets import Image as ImageFeature
 
     has_images = any(row.get("images") for row in rows)
-    unused = {"_row", "id"} if has_images else {"_row", "id", "images"}
+    unused = {"_row", "_group", "id"} | (set() if has_images else {"images"})
     plain = [{k: v for k, v in row.items() if k not in unused} for row in rows]
     dataset = Dataset.from_list(plain)
     return dataset.cast_column("images", List(ImageFeature())) if has_images else dataset
