@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -99,8 +100,7 @@ def locate(image: str, folder: Path) -> Path:
 def image_size(path: str) -> Size:
     """Width and height as a model sees them. Decodes the file, and raises Problem if it cannot."""
     try:
-        with warnings.catch_warnings(), Image.open(path) as image:
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with _quiet_about_size(), Image.open(path) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise Problem("image too large", f"{path}: {width} x {height} pixels")
@@ -109,9 +109,18 @@ def image_size(path: str) -> Size:
             image.load()
     except FileNotFoundError:
         raise Problem("image missing", f"{path}: no such file") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise Problem("image too large", f"{path}: {error}") from None
+    except (OSError, ValueError, SyntaxError) as error:
         raise Problem("image not readable", f"{path}: {error}") from None
     return (height, width) if turned else (width, height)
+
+
+@contextlib.contextmanager
+def _quiet_about_size() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        yield
 
 
 def _places(message: ChatMessage) -> int:
