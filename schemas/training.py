@@ -53,7 +53,7 @@ class TrainConfig(StrictModel):
     """Share of the images (of the prompts, where there are none) kept for evaluation."""
     max_dropped: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Stop when more than this share of the rows fails the checks."""
-    trl: dict[str, Any] = {}
+    trl: Annotated[dict[str, Any], Field(default_factory=dict)]
     """Arguments of TRL's config class, by their own names."""
 
     @field_validator("model")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ from runtime.files import read_records
 from schemas.preference import ChatMessage
 from schemas.training import TrainingRow
 from training.checks import Needs, Problem, Size, check_row, image_size, locate, text_of
+
+Row = dict[str, Any]
+"""A row in TRL's format; `id` and keys that start with `_` are not for training."""
+
 
 @dataclass(frozen=True)
 class Dropped:
@@ -30,7 +35,7 @@ class Dropped:
 class Loaded:
     """Rows that passed, as plain values in TRL's format, and those that did not."""
 
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
 
     @property
@@ -42,7 +47,9 @@ class Loaded:
         """`54 of 57 rows; dropped: 2 image missing, 1 too long`."""
         text = f"{len(self.rows)} of {len(self.rows) + len(self.dropped)} rows"
         counts = Counter(item.reason for item in self.dropped).most_common()
-        return f"{text}; dropped: {', '.join(f'{n} {why}' for why, n in counts)}" if counts else text
+        return (
+            f"{text}; dropped: {', '.join(f'{n} {why}' for why, n in counts)}" if counts else text
+        )
 
 
 def load_rows(path: Path, needs: Needs) -> Loaded:
@@ -65,12 +72,12 @@ def load_rows(path: Path, needs: Needs) -> Loaded:
     return loaded
 
 
-def _plain(row: TrainingRow, folder: Path, needs: Needs) -> dict[str, Any]:
+def _plain(row: TrainingRow, folder: Path, needs: Needs) -> Row:
     """The row in TRL's format; text only if it is for a model without vision."""
     names = {"prompt": "prompt", "chosen": "chosen", "rejected": "rejected"}
     if not needs.rejected:
         names = {"prompt": "prompt", "chosen": "completion"}
-    plain: dict[str, Any] = {"id": row.id}
+    plain: Row = {"id": row.id}
     for name, column in names.items():
         messages: tuple[ChatMessage, ...] = getattr(row, name)
         plain[column] = [
@@ -102,7 +109,7 @@ def drop_long(loaded: Loaded, processor: Any, max_length: int | None) -> Loaded:
     return kept
 
 
-def token_counter(processor: Any) -> Callable[[dict[str, Any]], tuple[int, int]]:
+def token_counter(processor: Any) -> Callable[[Row], tuple[int, int]]:
     """A function from a row to its length and the length of its images, in tokens.
 
     How many tokens an image becomes depends on its size alone, so a blank image is processed
@@ -117,7 +124,7 @@ def token_counter(processor: Any) -> Callable[[dict[str, Any]], tuple[int, int]]
 
     added: dict[tuple[Size, ...], int] = {}
 
-    def count(row: dict[str, Any]) -> tuple[int, int]:
+    def count(row: Row) -> tuple[int, int]:
         columns = [c for c in ("prompt", "chosen", "rejected", "completion") if c in row]
         texts = apply_chat_template({column: row[column] for column in columns}, processor)
         sizes = tuple(image_size(path) for path in row.get("images", ()))
@@ -132,18 +139,22 @@ def token_counter(processor: Any) -> Callable[[dict[str, Any]], tuple[int, int]]
     return count
 
 
-def split(rows: list[dict[str, Any]], held_out: float, seed: int) -> Iterator[list[dict[str, Any]]]:
-    """The rows to train on, then those held out; no image (or prompt) is in both."""
-    import random
+def split(rows: list[Row], held_out: float, seed: int) -> tuple[list[Row], list[Row]]:
+    """The rows to train on, and those held out: at least one image (or prompt), none in both.
 
+    Raises ToolkitError (config) when that leaves nothing to train on.
+    """
     names = sorted({row["_group"] for row in rows})
     random.Random(seed).shuffle(names)
-    kept = set(names[: round(held_out * len(names))])
-    yield [row for row in rows if row["_group"] not in kept]
-    yield [row for row in rows if row["_group"] in kept]
+    kept = set(names[: max(1, round(held_out * len(names)))]) if held_out else set()
+    if len(kept) == len(names):
+        message = "held_out: all rows are of one image, so none is left to train on"
+        raise ToolkitError("config", message, "set `held_out: 0` or give more images")
+    train = [row for row in rows if row["_group"] not in kept]
+    return train, [row for row in rows if row["_group"] in kept]
 
 
-def to_dataset(rows: list[dict[str, Any]]) -> Any:
+def to_dataset(rows: list[Row]) -> Any:
     """A `datasets.Dataset` in TRL's format; images are opened when they are used.
 
     The column `images` exists only when a row has one, because TRL takes a data set with that

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -28,11 +28,9 @@ Batch = dict[str, Any]
 
 @dataclass
 class RPDPOConfig(DPOConfig):
-    """TRL's settings, and λ."""
+    """TRL's settings, and λ, the weight of the mean loss of the granularity pairs."""
 
-    granularity_weight: float = field(
-        default=0.5, metadata={"help": "Weight λ of the mean loss of the granularity pairs."}
-    )
+    granularity_weight: float = 0.5
 
 
 class RPDPOTrainer(DPOTrainer):
@@ -57,7 +55,7 @@ class RPDPOTrainer(DPOTrainer):
         self.train_dataset = self._weigh(self.train_dataset)
         if isinstance(self.eval_dataset, Mapping):
             self.eval_dataset = {k: self._weigh(v) for k, v in self.eval_dataset.items()}
-        elif self.eval_dataset is not None:
+        elif self.eval_dataset:
             self.eval_dataset = self._weigh(self.eval_dataset)
         self.data_collator = partial(_collate, self.data_collator)
 
@@ -66,7 +64,8 @@ class RPDPOTrainer(DPOTrainer):
         if isinstance(rows, IterableDataset):
             message = "RP-DPO counts the pairs of each kind before it starts"
             raise ToolkitError("input", message, "give a Dataset that is not streamed")
-        kinds = list(rows["kind"]) if {"margin", "kind"} <= set(rows.column_names) else [None]
+        complete = {"margin", "kind"} <= set(rows.column_names)
+        kinds: list[Any] = list(rows["kind"]) if complete else [None]
         if not set(kinds) <= set(KINDS):
             message = f"RP-DPO needs a margin and a kind, {' or '.join(KINDS)}, in every pair"
             raise ToolkitError("input", message, "train other pairs with training.dpo")
@@ -75,9 +74,8 @@ class RPDPOTrainer(DPOTrainer):
         return rows.add_column("weight", [weight[kind] for kind in kinds])
 
     def _set_signature_columns_if_needed(self) -> None:
-        if self._signature_columns is None:
-            super()._set_signature_columns_if_needed()
-            self._signature_columns += _COLUMNS
+        super()._set_signature_columns_if_needed()
+        self._signature_columns += [c for c in _COLUMNS if c not in self._signature_columns]
 
     def evaluate(self, eval_dataset: Any = None, *args: Any, **kwargs: Any) -> dict[str, float]:
         """As TRL's; the rows of a data set given here are weighed among themselves."""
@@ -100,10 +98,9 @@ class RPDPOTrainer(DPOTrainer):
         count = sum(int((batch["kind"] != REPEATED).sum()) for batch in batches)
         return batches, self.accelerator.gather(torch.tensor([count], device=device)).sum()
 
-    def compute_loss(
-        self, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
-    ) -> Any:
-        """Mean of weight · loss, over the step when its number of pairs is given, else the batch."""
+    def compute_loss(self, model: Any, inputs: Batch, return_outputs: bool = False,
+                     num_items_in_batch: Any = None) -> Any:  # fmt: skip
+        """Mean of weight · loss over the step, or over the batch if the step is unknown."""
         margin, kind, weight = (inputs[name] for name in _COLUMNS)
         inputs = {name: value for name, value in inputs.items() if name not in _COLUMNS}
         chosen, rejected, outputs = self._rewards(model, inputs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -17,8 +18,8 @@ from runtime.files import write_json, write_jsonl
 from schemas.training import TrainConfig
 from training.checks import Needs
 from training.config import load_config, peft_config, trl_arguments
-from training.data import Loaded, check_share, drop_long, load_rows, split, to_dataset
-from training.output import claim, file_sha256, last_checkpoint
+from training.data import Loaded, Row, check_share, drop_long, load_rows, split, to_dataset
+from training.output import check_output, claim, last_checkpoint, read_hash
 
 _LIBRARIES = ("grainwise", "accelerate", "datasets", "peft", "torch", "transformers", "trl")
 
@@ -42,15 +43,50 @@ class _Options:
     overwrite: bool
 
 
+@dataclass(frozen=True)
+class _Job:
+    """A training that has passed all checks."""
+
+    config: TrainConfig
+    loaded: Loaded
+    train: list[Row]
+    held_out: list[Row]
+    arguments: Any
+    trainer: Callable[..., Any]
+    processor: Any
+
+
 def run(method: Method, argv: Sequence[str] | None) -> int:
     """Train as the flags say. Raises ToolkitError for what is wrong, before a model is loaded."""
+    started = time.monotonic()
     options = _parse(method, argv)
     config = load_config(options.config)
-    needs = Needs(method.rejected, method.margin, config.text_only)
-    loaded = load_rows(options.data, needs)
+    data = read_hash(options.data)
+    fingerprint = {"method": method.name, "config": config.model_dump(mode="json"), "data": data}
+    main_process = os.environ.get("RANK", "0") == "0"
+    if main_process:
+        check_output(options.output, fingerprint, options.overwrite)
+    job = _prepare(method, options, config)
+    if main_process:
+        claim(options.output, fingerprint, options.overwrite)
+        write_jsonl(options.output / "dropped.jsonl", map(dataclasses.asdict, job.loaded.dropped))
+        print(f"{options.data}: {job.loaded.summary()}", flush=True)
+    trainer, metrics = _train(job, options.output)
+    if main_process:
+        execution = {"command": sys.argv, "processes": job.arguments.world_size,
+                     "seconds": round(time.monotonic() - started, 1)}  # fmt: skip
+        manifest = fingerprint | _report(job, trainer, metrics) | {"execution": execution}
+        write_json(options.output / "manifest.json", manifest)
+        print(f"{trainer.state.global_step} steps, wrote {options.output}", flush=True)
+    return 0
+
+
+def _prepare(method: Method, options: _Options, config: TrainConfig) -> _Job:
+    """The cheap checks come first, then those that need TRL and the model's processor."""
+    loaded = load_rows(options.data, Needs(method.rejected, method.margin, config.text_only))
     check_share(loaded, options.data, config.max_dropped)
     try:
-        config_class, trainer_class = method.classes()
+        config_class, trainer = method.classes()
     except ImportError as error:
         hint = "pip install 'grainwise[train]'"
         raise ToolkitError("prerequisite", f"training needs {error.name}", hint) from error
@@ -58,8 +94,11 @@ def run(method: Method, argv: Sequence[str] | None) -> int:
     processor = load_processor(config.model, loaded.has_images)
     loaded = drop_long(loaded, processor, arguments.max_length)
     check_share(loaded, options.data, config.max_dropped)
-    _train(method, options, config, loaded, processor, trainer_class, arguments)
-    return 0
+    train, held_out = split(loaded.rows, config.held_out, arguments.seed)
+    if arguments.eval_strategy != "no" and not held_out:
+        message = f"{options.config}: trl.eval_strategy: needs rows to evaluate on"
+        raise ToolkitError("config", message, "set `held_out` to a share of the images")
+    return _Job(config, loaded, train, held_out, arguments, trainer, processor)
 
 
 def _parse(method: Method, argv: Sequence[str] | None) -> _Options:
@@ -99,45 +138,26 @@ def load_processor(model: str, has_images: bool) -> Any:
     return processor
 
 
-def _train(
-    method: Method,
-    options: _Options,
-    config: TrainConfig,
-    loaded: Loaded,
-    processor: Any,
-    trainer_class: Callable[..., Any],
-    arguments: Any,
-) -> None:
-    main_process = arguments.process_index == 0
-    started = time.monotonic()
-    passed = {"config": config.model_dump(mode="json"), "data": file_sha256(options.data)}
-    if main_process:
-        claim(options.output, {"method": method.name, **passed}, options.overwrite)
-        write_jsonl(options.output / "dropped.jsonl", map(dataclasses.asdict, loaded.dropped))
-        print(f"{options.data}: {loaded.summary()}", flush=True)
-    train_rows, held_out = split(loaded.rows, config.held_out, arguments.seed)
-    trainer = trainer_class(
-        model=config.model,
-        args=arguments,
-        train_dataset=to_dataset(train_rows),
-        eval_dataset=to_dataset(held_out) if held_out else None,
-        processing_class=processor,
-        peft_config=peft_config(config.lora),
+def _train(job: _Job, output: Path) -> tuple[Any, dict[str, float]]:
+    trainer = job.trainer(
+        model=job.config.model,
+        args=job.arguments,
+        train_dataset=to_dataset(job.train),
+        eval_dataset=to_dataset(job.held_out) if job.held_out else None,
+        processing_class=job.processor,
+        peft_config=peft_config(job.config.lora),
     )
-    trainer.train(resume_from_checkpoint=last_checkpoint(options.output))
-    metrics = trainer.evaluate() if held_out else {}
-    trainer.save_model(str(options.output))
-    if main_process:
-        manifest = {
-            "method": method.name,
-            **passed,
-            "versions": {name: metadata.version(name) for name in _LIBRARIES},
-            "counts": {"train": len(train_rows), "held_out": len(held_out),
-                       "dropped": len(loaded.dropped)},
-            "metrics": metrics,
-            "log": trainer.state.log_history,
-            "execution": {"command": sys.argv, "processes": arguments.world_size,
-                          "seconds": round(time.monotonic() - started, 1)},
-        }  # fmt: skip
-        write_json(options.output / "manifest.json", manifest)
-        print(f"{trainer.state.global_step} steps, wrote {options.output}", flush=True)
+    trainer.train(resume_from_checkpoint=last_checkpoint(output))
+    metrics = trainer.evaluate() if job.held_out else {}
+    trainer.save_model(str(output))
+    return trainer, metrics
+
+
+def _report(job: _Job, trainer: Any, metrics: dict[str, float]) -> dict[str, Any]:
+    return {
+        "versions": {name: metadata.version(name) for name in _LIBRARIES},
+        "counts": {"train": len(job.train), "held_out": len(job.held_out),
+                   "dropped": len(job.loaded.dropped)},
+        "metrics": metrics,
+        "log": trainer.state.log_history,
+    }  # fmt: skip

@@ -12,7 +12,7 @@ from PIL import Image
 
 from training.small_models import build_tokenizer
 
-WORDS = "cat dog door collar flower green red orange petals leaves image shows a with in on".split()
+WORDS = ["cat", "dog", "door", "collar", "flower", "green", "red", "petals", "shows", "a", "with"]
 
 
 def save_text_model(folder: Path, seed: int = 0) -> None:

@@ -65,7 +65,10 @@ def test_mistakes_in_a_config_are_named(text: str, message: str, tmp_path: Path)
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"learning_rat": 1}, r"c.yaml: trl.learning_rat: unknown key, did you mean `learning_rate`"),
+        (
+            {"learning_rat": 1},
+            r"c.yaml: trl.learning_rat: unknown key, did you mean `learning_rate`",
+        ),
         ({"learning_rate": "fast"}, r"c.yaml: trl.learning_rate: expected a valid number.* 'fast'"),
         ({"max_steps": 1.5}, r"c.yaml: trl.max_steps: expected a valid integer"),
         ({"eval_strategy": "sometimes"}, r"c.yaml: trl"),

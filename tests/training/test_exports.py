@@ -61,7 +61,10 @@ def test_llamafactory(run: Path, tmp_path: Path) -> None:
     pairs = [json.loads(line) for line in (run / "pairs.jsonl").read_text().splitlines()]
     question = pairs[0]["prompt"][0]["content"][1]["text"]
     assert rows[0]["conversations"] == [{"from": "human", "value": f"<image>\n{question}"}]
-    assert rows[0]["chosen"] == {"from": "gpt", "value": pairs[0]["chosen"][0]["content"][0]["text"]}
+    assert rows[0]["chosen"] == {
+        "from": "gpt",
+        "value": pairs[0]["chosen"][0]["content"][0]["text"],
+    }
     assert rows[0]["rejected"]["value"] == pairs[0]["rejected"][0]["content"][0]["text"]
     assert (output / rows[0]["images"][0]).resolve() == tmp_path / "image0.png"
     assert entry["ranking"] is True

@@ -44,12 +44,18 @@ def launch(processes: int, accumulation: int, model: Path, folder: Path) -> Path
     )  # fmt: skip
     command = [sys.executable, "-m", *launcher, "-m", "training.rp_dpo", "--config", str(file),
                "--data", str(folder / "pairs.jsonl"), "--output", str(output)]  # fmt: skip
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "HF_HUB_OFFLINE": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+        "OMP_NUM_THREADS": "1",
+    }
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["text", "vision"])
 def test_two_processes_are_one(
     task: str, text_model: Path, vlm: Path, images: list[str], tmp_path: Path
