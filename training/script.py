@@ -148,9 +148,12 @@ def _train(job: _Job, output: Path) -> tuple[Any, dict[str, float]]:
         peft_config=peft_config(job.config.lora),
     )
     trainer.train(resume_from_checkpoint=last_checkpoint(output))
-    metrics = trainer.evaluate() if job.held_out else {}
     trainer.save_model(str(output))
-    return trainer, metrics
+    last = trainer.state.log_history[-2:]  # an evaluation of the last step is followed by a summary
+    done = [row for row in last if "eval_loss" in row and row["step"] == trainer.state.global_step]
+    if job.held_out and not done:
+        return trainer, trainer.evaluate()
+    return trainer, dict(*done)
 
 
 def _report(job: _Job, trainer: Any, metrics: dict[str, float]) -> dict[str, Any]:
