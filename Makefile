@@ -12,7 +12,7 @@ demo: $(READY)
 
 train-demo: $(DEV_READY)
 	test -f runs/demo/pairs.jsonl || $(MAKE) demo
-	$(BIN)/python scripts/train_demo.py
+	$(BIN)/python -m scripts.train_demo
 
 test: $(DEV_READY)
 	$(BIN)/python -m pytest

@@ -104,6 +104,7 @@ class _Bench:
         import torch
         from datasets import Dataset
         from peft import LoraConfig
+        from transformers import PrinterCallback
 
         gpu = torch.cuda.is_available()
         if gpu:
@@ -111,9 +112,11 @@ class _Bench:
             torch.cuda.reset_peak_memory_stats()
         watch = _watch()
         with tempfile.TemporaryDirectory() as output:
-            given = {"max_length": 4096, "disable_tqdm": True, "report_to": "none",
-                     "save_strategy": "no", "logging_steps": 10, "use_cpu": not gpu, "bf16": gpu,
-                     "max_steps": self._steps + _WARM_UP, "include_num_input_tokens_seen": "non_padding"}  # fmt: skip
+            given = {
+                "max_length": 4096, "disable_tqdm": True, "report_to": "none", "logging_steps": 10,
+                "save_strategy": "no", "use_cpu": not gpu, "bf16": gpu,
+                "max_steps": self._steps + _WARM_UP, "include_num_input_tokens_seen": "non_padding",
+            }  # fmt: skip
             trainer = self._trainer(
                 model=self._task.model(),
                 args=self._config(output_dir=output, **given | self._task.settings),
@@ -122,6 +125,7 @@ class _Bench:
                 peft_config=LoraConfig(r=16, lora_alpha=32, target_modules="all-linear"),
                 callbacks=[watch],
             )
+            trainer.remove_callback(PrinterCallback)
             trainer.train()
         seconds = (watch.times[-1] - watch.times[_WARM_UP - 1]) / self._steps
         tokens = (watch.tokens[-1] - watch.tokens[_WARM_UP - 1]) / self._steps
@@ -142,7 +146,7 @@ def _watch() -> Any:
     import torch
     from transformers import TrainerCallback
 
-    class Watch(TrainerCallback):
+    class Watch(TrainerCallback):  # type: ignore[misc]
         times: list[float]
         tokens: list[int]
 

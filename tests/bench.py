@@ -215,6 +215,13 @@ def dry_run_memory(folder: Path) -> str:
     return f"{note}{peak / 1024:,.0f} MB peak, {seconds:.0f} s: {ROWS:,}-row dry run (aim < 300)"
 
 
+def training_steps() -> str:
+    """RP-DPO against TRL's DPOTrainer, in a process of its own; on a GPU where there is one."""
+    command = [sys.executable, "-m", "scripts.bench_training"]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return done.stdout.rstrip()
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -224,6 +231,7 @@ def main() -> None:
         print(asyncio.run(cached_calls(folder)), flush=True)
         for line in asyncio.run(live_calls(folder)):
             print(line, flush=True)
+        print(training_steps(), flush=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +55,23 @@ CASES = [
 ]  # fmt: skip
 
 
+def claim_size(path: Path, width: int, height: int) -> None:
+    """A small PNG whose header says that it is large."""
+    Image.new("1", (1, 1)).save(path)
+    data = bytearray(path.read_bytes())
+    data[16:24] = struct.pack(">II", width, height)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    path.write_bytes(data)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     make_images(tmp_path)
     (tmp_path / "broken.png").write_bytes(b"not an image")
     Image.effect_noise((200, 200), 90).save(tmp_path / "whole.jpg")
     (tmp_path / "cut.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:4000])
-    Image.new("1", (12_000, 10_000)).save(tmp_path / "huge.png")
-    Image.new("1", (20_000, 10_000)).save(tmp_path / "bomb.png")
+    claim_size(tmp_path / "huge.png", 12_000, 10_000)
+    claim_size(tmp_path / "bomb.png", 20_000, 10_000)
     return tmp_path
 
 
