@@ -91,6 +91,10 @@ def _prepare(method: Method, options: _Options, config: TrainConfig) -> _Job:
         hint = "pip install 'grainwise[train]'"
         raise ToolkitError("prerequisite", f"training needs {error.name}", hint) from error
     arguments = trl_arguments(config_class, config.trl, options.config, options.output)
+    if arguments.n_gpu > 1:
+        message = f"{arguments.n_gpu} GPUs are visible to one process"
+        hint = f"accelerate launch -m training.{method.name} …, or set CUDA_VISIBLE_DEVICES=0"
+        raise ToolkitError("prerequisite", message, hint)
     processor = load_processor(config.model, loaded.has_images)
     loaded = drop_long(loaded, processor, arguments.max_length)
     check_share(loaded, options.data, config.max_dropped)
@@ -139,6 +143,8 @@ def load_processor(model: str, has_images: bool) -> Any:
 
 
 def _train(job: _Job, output: Path) -> tuple[Any, dict[str, float]]:
+    # The first process may just have discarded the checkpoints of a former training.
+    job.arguments.distributed_state.wait_for_everyone()
     trainer = job.trainer(
         model=job.config.model,
         args=job.arguments,

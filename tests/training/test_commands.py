@@ -13,7 +13,7 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
-from transformers import AutoModelForImageTextToText
+from transformers import AutoModelForImageTextToText, TrainingArguments
 
 from tests.training.models import make_pairs, write_pairs
 from training import dpo, rp_dpo, sft
@@ -179,6 +179,18 @@ def test_something_must_be_held_out_and_something_left(
     assert dpo.main(arguments(config, data, tmp_path / "out")) == 2
     assert "held_out: all rows are of one image" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_several_gpus_need_a_launcher(
+    vlm: Path,
+    pairs: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(TrainingArguments, "n_gpu", 2)
+    assert dpo.main(arguments(write_config(tmp_path, vlm), pairs, tmp_path / "out")) == 3
+    assert "accelerate launch -m training.dpo" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", [*COMMANDS, "exports", "small_models"])
