@@ -9,13 +9,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import get_args
 
 from PIL import Image
 
-from schemas.preference import ChatMessage, ImagePart, TextPart
+from schemas.preference import ChatMessage, ImagePart, PairKind, TextPart
 from schemas.training import TrainingRow
 
 MAX_PIXELS = 100_000_000
+_KINDS = get_args(PairKind)
 _ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
 
 Size = tuple[int, int]
@@ -74,6 +76,8 @@ def _check_margin(row: TrainingRow) -> None:
     if row.margin is None or row.kind is None:
         what = "margin" if row.margin is None else "kind"
         raise Problem(f"no {what}", f"{what}: missing; training.dpo trains pairs without it")
+    if row.kind not in _KINDS:
+        raise Problem("unknown kind", f"kind: expected {' or '.join(_KINDS)}, got {row.kind!r}")
     if not math.isfinite(row.margin):
         raise Problem("margin not finite", f"margin: {row.margin}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import torch
 import torch.nn.functional as F
@@ -13,8 +13,9 @@ from datasets import Dataset, IterableDataset
 from trl import DPOConfig, DPOTrainer
 
 from runtime.errors import ToolkitError
+from schemas.preference import PairKind
 
-KINDS = ("reliability", "granularity")
+KINDS: tuple[str, ...] = get_args(PairKind)
 REPEATED = -1
 """Kind of a pair that was used before and only fills up a process's last batch."""
 
@@ -106,11 +107,10 @@ class RPDPOTrainer(DPOTrainer):
         chosen, rejected, outputs = self._rewards(model, inputs)
         losses = -F.logsigmoid(chosen - rejected - margin)
         self._record(torch.stack([losses, chosen, rejected, margin, kind.float()], 1).detach())
-        loss = (losses * weight * (kind != REPEATED)).sum()
-        if num_items_in_batch is None:
-            loss = loss / len(losses)
-        else:  # the processes' gradients are averaged, not added
-            loss = loss * self.accelerator.num_processes / num_items_in_batch
+        pairs = len(losses)
+        if num_items_in_batch is not None:  # the processes' gradients are averaged, not added
+            pairs = num_items_in_batch / self.accelerator.num_processes
+        loss = (losses * weight * (kind != REPEATED)).sum() / pairs
         return (loss, outputs) if return_outputs else loss
 
     def _rewards(self, model: Any, inputs: Batch) -> tuple[torch.Tensor, torch.Tensor, Any]:

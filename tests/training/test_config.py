@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from trl import DPOConfig, SFTConfig
 
 from runtime.errors import ToolkitError
+from schemas.training import TrainConfig
 from training.config import load_config, peft_config, trl_arguments
 from training.rp_dpo import RPDPOConfig
 
@@ -88,3 +91,11 @@ def test_a_float_may_be_written_as_yaml_reads_a_text(tmp_path: Path) -> None:
     )
     assert arguments.learning_rate == 1e-5
     assert arguments.granularity_weight == 0.5
+
+
+def test_the_docs_name_every_config() -> None:
+    text = (CONFIGS[0].parents[2] / "docs/training.md").read_text(encoding="utf-8")
+    for path in CONFIGS:
+        assert f"`{path.stem}`" in text or (path.stem.startswith("smoke_") and "`smoke_*`" in text)
+    (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert TrainConfig.model_validate(yaml.safe_load(block)).lora is not None

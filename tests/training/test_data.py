@@ -50,6 +50,7 @@ CASES = [
     (pair(prompt=[]), "roles", "prompt: user and assistant must alternate, user last"),
     (pair(margin=None), "no margin", "margin: missing; training.dpo trains pairs without it"),
     (pair(kind=None), "no kind", "kind: missing; training.dpo trains pairs without it"),
+    (pair(kind="attribute"), "unknown kind", "expected reliability or granularity, got"),
     (pair(margin=float("nan")), "margin not finite", "margin: nan"),
     (pair(margin=float("inf")), "margin not finite", "margin: inf"),
 ]  # fmt: skip
