@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic
 
 from agents.base import Agent, In, Out
 from runtime.command_line import CommandOptions, exit_on_error, parse_options
 from runtime.config import load_config
-from runtime.files import read_records, validate_all
+from runtime.files import InputFile, read_records, validate_all
 from runtime.store import Outcome
 from schemas.base import StrictModel
 from schemas.config import Config
@@ -33,6 +33,10 @@ class Results:
     outcomes: Callable[[], Iterator[Outcome]]
     """All outcomes in input order; may be read several times."""
     seed: int
+    items: Callable[[], Iterator[Any]] = lambda: iter(())
+    """The units of work that the outcomes belong to, in the same order."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Those of the agent."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,10 @@ class AgentCommand(Generic[In, Out]):
         for row in read_records(options.input, self.row, limit=options.limit):
             yield from self.items(row, options.input.parent, options.output)
 
+    def validate(self, options: CommandOptions) -> InputFile:
+        """Check the whole input before anything is written or paid for. Raises ToolkitError."""
+        return validate_all(options.input, self.row, limit=options.limit)
+
     def _main(self, argv: Sequence[str] | None) -> int:
         argv = sys.argv[1:] if argv is None else argv
         add = self.flags.add if self.flags else None
@@ -85,7 +93,7 @@ class AgentCommand(Generic[In, Out]):
             backends += self.flags.backends(options.own)
         config = load_config(options.config, backends, agents=AGENT_NAMES)
         config = _with_flags(config, options)
-        source = validate_all(options.input, self.row, limit=options.limit)
+        source = self.validate(options)
         if options.dry_run:
             from agents.estimate import dry_run
 

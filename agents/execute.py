@@ -125,7 +125,14 @@ class Execution(Generic[In, Out]):
             return store.iterate_in_order(self._ids())
 
         directory = self.options.output
-        lines = list(self.command.write(Results(directory, outcomes, self.config.run.seed)))
+        results = Results(
+            directory,
+            outcomes,
+            self.config.run.seed,
+            lambda: self.command.work(self.options),
+            self.command.agent.settings,
+        )
+        lines = list(self.command.write(results))
         totals = sum((Counter(o.usage) for o in outcomes()), Counter())
         answers = sum((_answers(o) for o in outcomes() if o.value is not None), Counter())
         tally = store.tally(self._ids())

@@ -20,6 +20,7 @@ from schemas.config import LiteLLMConfig, LlamaCppConfig
 
 _MAX_SLOTS = 4  # each holds a context of its own in memory; a CPU gains nothing from more
 _SAMPLES, _SAMPLE_BYTES = 64, 65_536
+_LISTED = 200  # alternatives of a token, where they are to hold all choices
 
 
 class LlamaCppBackend:
@@ -47,7 +48,7 @@ class LlamaCppBackend:
         async with self._starting:
             if self._endpoint is None:
                 self._endpoint = await asyncio.to_thread(self._start)
-        return await self._endpoint.complete(request, output, **_grammar(request))
+        return await self._endpoint.complete(request, output, **_held_to_choices(request))
 
     async def check(self) -> None:
         """llama.cpp is installed and a local file is there. Raises ToolkitError."""
@@ -120,11 +121,16 @@ class LlamaCppBackend:
             ) from error
 
 
-def _grammar(request: ModelRequest) -> dict[str, Any]:
-    """A grammar that allows the request's choices only."""
+def _held_to_choices(request: ModelRequest) -> dict[str, Any]:
+    """A grammar that allows the request's choices only.
+
+    llama.cpp lists the likeliest tokens as if there were no grammar, so that a choice the model
+    would not have made by itself is far down.
+    """
     if not request.choices:
         return {}
-    return {"grammar": "root ::= " + " | ".join(json.dumps(text) for text in request.choices)}
+    grammar = {"grammar": "root ::= " + " | ".join(json.dumps(text) for text in request.choices)}
+    return grammar | ({"top_logprobs": _LISTED} if request.top_logprobs else {})
 
 
 def _existing(gguf: str) -> str:

@@ -20,7 +20,8 @@ from schemas.config import (
 )
 
 _CURES = {
-    "vision": "use a vision model, or set `vision: true` if this one sees images",
+    "vision": "use a vision model, set `vision: true` if this one sees images, or run with "
+    "--text-only where the command has it",
     "logprobs": "use a model that gives log-probabilities, or set `logprobs: true` if it does",
 }
 

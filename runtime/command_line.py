@@ -66,7 +66,7 @@ def build_parser(prog: str, description: str) -> argparse.ArgumentParser:
         epilog="The same command on the same output directory continues it.",
     )
     add = parser.add_argument
-    add("input", metavar="INPUT", type=Path, help="JSONL or Parquet file, one record a row")
+    add("input", metavar="INPUT", type=Path, help="JSONL, Parquet or CSV file, one record a row")
     add("--output", metavar="DIR", type=Path, required=True, help="directory for the results")
     add("--config", metavar="FILE", type=Path, help="YAML file: backends, agents, run")
     add("--backend", metavar="NAME|AGENT=NAME", dest="backends", action="append", default=[],

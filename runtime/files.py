@@ -1,4 +1,4 @@
-"""Record files: JSONL or Parquet in, JSONL out. Streams; memory does not grow with rows."""
+"""Record files: JSONL, Parquet or CSV in, JSONL out. Streams; memory does not grow with rows."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import IO, Any, NamedTuple, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
+from runtime.csv_rows import csv_rows
 from runtime.errors import ToolkitError
 from schemas.validation import describe_errors
 
@@ -31,19 +32,26 @@ class InputFile(NamedTuple):
 
 
 def read_records(path: Path, model: type[Record], *, limit: int | None = None) -> Iterator[Record]:
-    """Yield the rows of a JSONL or `.parquet` file as `model`s, at most `limit` of them.
+    """Yield the rows of a JSONL, `.parquet` or `.csv` file as `model`s, at most `limit` of them.
 
     Raises ToolkitError("input") that names file, line, field and expectation, on the first row
     that does not validate or whose `id` has been used before.
     """
-    rows = _parquet_rows if path.suffix == ".parquet" else _jsonl_rows
+    return (record for _, record in read_numbered(path, model, limit=limit))
+
+
+def read_numbered(
+    path: Path, model: type[Record], *, limit: int | None = None
+) -> Iterator[tuple[int, Record]]:
+    """The rows as `read_records` yields them, each with its line (of Parquet: row) from 1."""
+    rows = _READERS.get(path.suffix, _jsonl_rows)
     lines: dict[bytes, int] = {}
     with _readable(path):
         for number, record in islice(rows(path, model), limit):
             identifier = getattr(record, "id", None)
             if identifier is not None:
                 _check_unique(path, str(identifier), number, lines)
-            yield record
+            yield number, record
 
 
 def validate_all(path: Path, model: type[Record], *, limit: int | None = None) -> InputFile:
@@ -53,7 +61,7 @@ def validate_all(path: Path, model: type[Record], *, limit: int | None = None) -
     """
     if path.exists() and not path.is_file():
         # Rows are read several times, which a pipe does not allow.
-        raise ToolkitError("input", f"{path}: not a file", "give a JSONL or .parquet file")
+        raise ToolkitError("input", f"{path}: not a file", "give a JSONL, .parquet or .csv file")
     records = sum(1 for _ in read_records(path, model, limit=limit))
     if records == 0:
         raise ToolkitError("input", f"{path}: has no records", "give a file with at least one row")
@@ -132,7 +140,7 @@ def _bad_json_line(
     except ValueError as problem:
         # One record is one line, so only the column of pydantic's position means something.
         reason = str(problem).replace(" at line 1 column ", " at column ")
-        hint = "give one JSON object a line, or a .parquet file"
+        hint = "give one JSON object a line, or a .parquet or .csv file"
         return ToolkitError("input", f"{place}: not valid JSON: {reason}", hint)
     return ToolkitError("input", f"{place}: {describe_errors(error, data, model)}", _HINT)
 
@@ -174,3 +182,6 @@ def _check_unique(path: Path, identifier: str, number: int, lines: dict[bytes, i
     if first != number:
         message = f"{path}:{number}: id: {identifier!r} was already used in line {first}"
         raise ToolkitError("input", message, "give every record its own id; nothing was written")
+
+
+_READERS = {".parquet": _parquet_rows, ".csv": csv_rows}

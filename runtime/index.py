@@ -17,6 +17,7 @@ COMMANDS = {
     "category-judge": ("agents.category_judge", "claimed objects → level on each category path"),
     "attribute-judge": ("agents.attribute_judge", "compatible pairs → facts that hold"),
     "caption-parser": ("agents.caption_parser", "captions → scene graphs"),
+    "graph-scores": ("benchmarks.graph_scores", "scene graphs against a reference, by kind"),
     "negative-generator": ("agents.negative_generator", "scene graphs → four negatives each"),
     "discriminator": ("agents.discriminator", "negatives → those that a vision model sees through"),
     "finer": ("benchmarks.finer", "negatives → questions; answers of a model → paired accuracy"),

@@ -61,7 +61,7 @@ def build_manifest(
     rejected = {"total": failed, "by_kind": tally.rejected}
     return {
         "agent": agent,
-        "versions": _versions(),
+        "versions": versions(),
         "config": dump_config(config),
         "seed": seed,
         "settings": dict(settings),
@@ -98,14 +98,15 @@ def _execution(execution: Execution) -> dict[str, Any]:
     }
 
 
-def _versions() -> dict[str, Any]:
-    versions: dict[str, Any] = {"python": platform.python_version()}
+def versions() -> dict[str, Any]:
+    """Python, the libraries that can change a result, and the commit of the checkout."""
+    found: dict[str, Any] = {"python": platform.python_version()}
     for name in _LIBRARIES:
         try:
-            versions[name] = metadata.version(name)
+            found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return versions | {"git": _git(Path(__file__).resolve().parents[1])}
+    return found | {"git": _git(Path(__file__).resolve().parents[1])}
 
 
 def _git(checkout: Path) -> dict[str, Any] | None:

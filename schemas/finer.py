@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from itertools import pairwise
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
-from schemas.base import LongText, Record, ShortText, StrictModel
+from schemas.base import Identifier, LongText, Record, ShortText, StrictModel
 from schemas.scene_graph import ElementKind, Index, NegatedGraph
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -91,8 +92,8 @@ class Verdict(Record):
     `entropy` in nats, at most ln 5. `regenerate` are indices of options that were replaced.
     """
 
-    graph: ShortText
-    image: ShortText
+    graph: Identifier
+    image: str
     kind: ElementKind
     text: ShortText
     subject: ShortText | None = None
@@ -123,7 +124,7 @@ class QuestionRow(StrictModel):
     have two choices, Yes and No, and no side.
     """
 
-    image: ShortText
+    image: str
     qtype: ShortText
     question: LongText
     choice1: LongText
@@ -132,6 +133,15 @@ class QuestionRow(StrictModel):
     choice4: LongText | None = None
     choice5: LongText | None = None
     gt_index: Annotated[int, Field(ge=0, le=4)]
+
+    @model_validator(mode="after")
+    def _options_exist(self) -> Self:
+        later = (self.choice3, self.choice4, self.choice5)
+        if any(after and not before for before, after in pairwise(later)):
+            raise ValueError("the options must be given from choice1 on without a gap")
+        if self.gt_index >= len(self.choices):
+            raise ValueError(f"gt_index: {self.gt_index} of {len(self.choices)} options, from 0")
+        return self
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -149,3 +159,9 @@ class AnsweredRow(QuestionRow):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     pred_idx: Annotated[int, Field(ge=-1, le=4)] | None = None
+
+    @model_validator(mode="after")
+    def _prediction_exists(self) -> Self:
+        if self.pred_idx is not None and self.pred_idx >= len(self.choices):
+            raise ValueError(f"pred_idx: {self.pred_idx} of {len(self.choices)} options, from 0")
+        return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
@@ -20,6 +20,14 @@ Negatives = Annotated[tuple[ShortText, ...], Field(max_length=4)]
 NEGATIVES = 4
 
 
+def find_caption(row: Any) -> Any:
+    """A row of a caption file with its text under `caption`, whatever it is called there."""
+    if isinstance(row, dict) and "caption" not in row:
+        found = next((key for key in ("reference", "text") if key in row), None)
+        return row | {"caption": row[found]} if found else row
+    return row
+
+
 class CaptionRecord(Record):
     """One caption of one image. Other keys of the row are left alone: captions come from
     everywhere. `reference` or `text` is taken where there is no `caption`.
@@ -27,16 +35,10 @@ class CaptionRecord(Record):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    image: ShortText
+    image: str
     caption: LongText
 
-    @model_validator(mode="before")
-    @classmethod
-    def _find_caption(cls, row: Any) -> Any:
-        if isinstance(row, dict) and "caption" not in row:
-            found = next((key for key in ("reference", "text") if key in row), None)
-            return row | {"caption": row[found]} if found else row
-        return row
+    _caption = model_validator(mode="before")(find_caption)
 
 
 class SceneObject(StrictModel):
@@ -71,7 +73,7 @@ class SceneGraphAnswer(StrictModel):
 class SceneGraph(Record):
     """One row of `scene_graphs.jsonl` (FINER section 2.2, spec 3.5)."""
 
-    image: ShortText
+    image: str
     caption: LongText | None = None
     objects: tuple[SceneObject, ...]
     relations: tuple[Relation, ...] = ()
@@ -116,7 +118,7 @@ class NegatedGraph(Record):
     `tested_against` says what the discriminator had: the image, or only the caption.
     """
 
-    image: ShortText
+    image: str
     caption: LongText | None = None
     objects: tuple[NegatedObject, ...]
     relations: tuple[NegatedRelation, ...] = ()
@@ -127,6 +129,10 @@ class NegatedGraph(Record):
     def _ends_exist(self) -> Self:
         _check_relations(self.relations, len(self.objects))
         return self
+
+
+Place = tuple[ElementKind, int, int | None]
+"""Where an element stands: its kind, the index of the object or relation, that of the attribute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +148,46 @@ class Element:
     object: str | None
     """What a relation points at."""
     negatives: tuple[str, ...]
+
+    @property
+    def place(self) -> Place:
+        """Where it stands in its graph."""
+        return self.kind, self.index, self.attribute
+
+
+def with_negatives(
+    graph: SceneGraph | NegatedGraph,
+    negatives: Mapping[Place, tuple[str, ...]],
+    dropped: tuple[DroppedElement, ...],
+) -> NegatedGraph:
+    """The graph with these negatives, and none for an element that is not among them."""
+    return NegatedGraph(
+        id=graph.id,
+        image=graph.image,
+        caption=graph.caption,
+        objects=tuple(
+            NegatedObject(
+                name=item.name,
+                attributes=item.attributes,
+                negatives=negatives.get(("object", index, None), ()),
+                attribute_negatives=tuple(
+                    negatives.get(("attribute", index, place), ())
+                    for place in range(len(item.attributes))
+                ),
+            )
+            for index, item in enumerate(graph.objects)
+        ),
+        relations=tuple(
+            NegatedRelation(
+                subject=item.subject,
+                relation=item.relation,
+                object=item.object,
+                negatives=negatives.get(("relation", index, None), ()),
+            )
+            for index, item in enumerate(graph.relations)
+        ),
+        dropped=dropped,
+    )
 
 
 def elements(graph: SceneGraph | NegatedGraph) -> Iterator[Element]:

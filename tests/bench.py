@@ -24,10 +24,10 @@ from backends.usage import UsageMeter
 from schemas.config import FakeConfig, LiteLLMConfig
 from schemas.judged import JudgedExample
 from schemas.judgement import CategoryAnswer, CategoryQuestion
-from tests.e2e.commands import EXAMPLE, ROOT, rows, server
+from tests.e2e.commands import EXAMPLE, ROOT, rows, server, start
 
 IN_FLIGHT = 64
-CACHED, LIVE, CASES, ROWS = 20_000, 1_500, 400, 100_000
+CACHED, LIVE, CASES, ROWS, GRAPHS = 20_000, 1_500, 400, 100_000, 1_000
 
 
 def questions(count: int) -> list[ModelRequest]:
@@ -215,6 +215,79 @@ def dry_run_memory(folder: Path) -> str:
     return f"{note}{peak / 1024:,.0f} MB peak, {seconds:.0f} s: {ROWS:,}-row dry run (aim < 300)"
 
 
+def questions_built() -> str:
+    from benchmarks.finer_build import settings
+    from benchmarks.questions_parts import usable_parts
+    from benchmarks.questions_row import Source
+    from schemas.scene_graph import NegatedGraph
+
+    graphs = [NegatedGraph.model_validate(_graph(number, 8)) for number in range(GRAPHS)]
+    makers = settings(5).values()
+
+    def build() -> int:
+        built = 0
+        for graph in graphs:
+            parts, source = usable_parts(graph), Source(graph.id, graph.image, 17)
+            built += sum(len(list(make(source, parts))) for make in makers)
+        return built
+
+    build()  # reads the word tables
+    started = time.perf_counter()
+    built = build()
+    return f"{built / (time.perf_counter() - started):,.0f} questions built/s (aim ≥ 20,000)"
+
+
+def build_memory(folder: Path) -> str:
+    source = folder / "negatives.jsonl"
+    with source.open("w", encoding="utf-8") as file:
+        for number in range(ROWS):
+            file.write(json.dumps(_graph(number, 2)) + "\n")
+    command = ["benchmarks.finer", "build", source, "--output", folder / "questions"]
+    started = time.perf_counter()
+    process = start(*command)
+    out = process.stdout.read() if process.stdout else ""
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0, out
+    seconds = time.perf_counter() - started
+    built = sum(int(line.split()[1].replace(",", "")) for line in out.splitlines()[:5])
+    return (
+        f"{usage.ru_maxrss / 1024:,.0f} MB peak, {seconds:.0f} s: {built:,} questions of "
+        f"{ROWS:,} graphs (aim < 500)"
+    )
+
+
+def _graph(number: int, objects: int) -> dict[str, Any]:
+    """Each object has two attributes and stands next to the one before it."""
+
+    def negatives(text: str) -> list[str]:
+        return [f"{text} {letter}" for letter in "abcd"]
+
+    names = [f"thing {(number + place) % 997}" for place in range(objects)]
+    looks = [f"a {word} {(number * objects) % 499} color" for word in ("light", "dark")]
+    return {
+        "id": f"graph-{number}",
+        "image": f"images/{number % 500}.jpg",
+        "objects": [
+            {
+                "name": name,
+                "attributes": looks,
+                "negatives": negatives(name),
+                "attribute_negatives": [negatives(look) for look in looks],
+            }
+            for name in names
+        ],
+        "relations": [
+            {
+                "subject": place,
+                "relation": "is next to",
+                "object": place - 1,
+                "negatives": ["is under", "is inside", "is behind", "is on"],
+            }
+            for place in range(1, objects)
+        ],
+    }
+
+
 def training_steps() -> str:
     """RP-DPO against TRL's DPOTrainer, in a process of its own; on a GPU where there is one."""
     command = [sys.executable, "-m", "scripts.bench_training"]
@@ -228,6 +301,8 @@ def main() -> None:
         print(help_time(), flush=True)
         print(dry_run_memory(folder), flush=True)
         print(scorer(), flush=True)
+        print(questions_built(), flush=True)
+        print(build_memory(folder), flush=True)
         print(asyncio.run(cached_calls(folder)), flush=True)
         for line in asyncio.run(live_calls(folder)):
             print(line, flush=True)

@@ -18,8 +18,12 @@ _SAME = {
     "goggles", "headphones", "clothes", "pajamas", "tongs", "leggings",
 }  # fmt: skip
 _S_SINGULARS = ("ss", "us", "is")
-_AN = ("hour", "honest", "heir", "heirloom", "honor", "x-ray", "mri", "suv", "lcd", "led", "xbox")
-_A = ("uni", "one", "use", "user", "used", "euro", "ewe", "ukulele", "utensil", "usb", "u-", "once")
+_AN = ("hour", "honest", "heir", "honor")
+_AN_SPELLED = {"x", "xbox", "mri", "suv", "lcd", "led"}
+_A = (
+    "uni", "one", "use", "euro", "ewe", "ukulele", "urinal", "utensil", "utility", "usb", "u-",
+    "once",
+)  # fmt: skip
 _VERBS = {
     "are": "is", "were": "was", "have": "has", "do": "does", "'re": "'s", "are n't": "is n't",
 }  # fmt: skip
@@ -81,9 +85,10 @@ def is_invariant(noun: str) -> bool:
 def article(word: str) -> str:
     """The indefinite article before `word`."""
     lower = word.lower()
-    if lower.startswith(_AN):
+    first = lower.split()[0].split("-")[0] if lower.strip() else ""
+    if lower.startswith(_AN) or first in _AN_SPELLED:
         return "an"
-    if lower.startswith(_A) and not lower.startswith("unin"):
+    if lower.startswith(_A) and not lower.startswith(("unin", "unid", "unim")):
         return "a"
     if lower[:2] in ("11", "18") or lower[:1] == "8":
         return "an"

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 _IDENTITY = {"be", "appear", "seem", "resemble", "become", "look", "represent"}
 _SUBJECTS = {"nsubj", "nsubjpass"}
-_HEDGES = {"likely", "possibly", "probably", "perhaps", "maybe", "apparently", "presumably"}
+HEDGES = {"likely", "possibly", "probably", "perhaps", "maybe", "apparently", "presumably"}
 
 
 def is_hedged(mention: Mention) -> bool:
     """ "…, possibly a gazebo": another name for something in the same sentence."""
     start = mention.noun.left_edge.i
     return any(
-        mention.noun.doc[index].lower_ in _HEDGES for index in (start, start - 1) if index > 0
+        mention.noun.doc[index].lower_ in HEDGES for index in (start, start - 1) if index > 0
     )
 
 

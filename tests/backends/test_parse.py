@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.parse import parse_answer
+from backends.base import Completion, PlainText
+from backends.parse import check_finish_reason, parse_answer
 from runtime.errors import ToolkitError
 from schemas.edit import RevisedResponse
 from schemas.entity import ParsedResponse
@@ -69,3 +70,18 @@ def test_errors_are_compact_and_name_the_place() -> None:
 def test_repair_of_a_long_cut_off_string_is_linear() -> None:
     with pytest.raises(ToolkitError):
         parse_answer('{"revised": "' + '\\",]' * 200_000, RevisedResponse)
+
+
+@pytest.mark.parametrize("text", ["B", "", '{"text": "A"}', "```json\n{}\n```"])
+def test_plain_text_is_taken_as_it_is(text: str) -> None:
+    assert parse_answer(text, PlainText).text == text
+
+
+def test_only_an_answer_of_choices_may_be_cut_off() -> None:
+    cut = Completion(text="B, because", finish_reason="length", model="m")
+    check_finish_reason(cut, may_be_cut=True)
+    with pytest.raises(ToolkitError, match="cut off"):
+        check_finish_reason(cut)
+    refused = Completion(text="No.", finish_reason="refusal", model="m")
+    with pytest.raises(ToolkitError, match="refused"):
+        check_finish_reason(refused, may_be_cut=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -17,6 +18,11 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/granfact-mini/images.jsonl"
 
 
+def interruptible() -> None:
+    """In a child: SIGINT interrupts, also where the tests run in the background of a shell."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def start(*arguments: object, **environment: str) -> subprocess.Popen[str]:
     """`python -m ARGUMENTS` from the checkout."""
     return subprocess.Popen(
@@ -25,6 +31,7 @@ def start(*arguments: object, **environment: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=interruptible,
         env={**os.environ, **environment},
     )
 

@@ -15,6 +15,7 @@ from runtime.errors import ToolkitError
 from runtime.runner import RunPolicy, RunSummary, run_agent
 from runtime.store import OutcomeStore
 from schemas.base import StrictModel
+from tests.e2e.commands import interruptible
 
 ROOT = Path(__file__).parents[2]
 
@@ -188,7 +189,7 @@ def test_progress_sees_the_final_numbers(store: OutcomeStore) -> None:
 def test_ctrl_c_ends_with_130_and_the_run_can_be_continued(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.runtime.sleeping_run", str(tmp_path / "run")]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    pipes |= {"text": True, "cwd": ROOT}
+    pipes |= {"text": True, "cwd": ROOT, "preexec_fn": interruptible}
     child = subprocess.Popen([*command, "60"], **pipes)
     assert child.stdout and child.stdout.readline() == "waiting\n"
     child.send_signal(signal.SIGINT)

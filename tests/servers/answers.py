@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
+import zlib
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from backends.base import ModelRequest
+from backends.base import ModelRequest, PlainText
 from schemas.config import RulesConfig
 from schemas.edit import EditInput, RevisedResponse
 from schemas.entity import ParsedResponse, ParseInput
+from schemas.finer import ChoiceQuestion
 from schemas.judgement import (
     AttributeAnswer,
     AttributeQuestion,
@@ -24,16 +29,24 @@ TASKS: dict[str, tuple[type[BaseModel], type[BaseModel]]] = {
     "category_judge": (CategoryQuestion, CategoryAnswer),
     "attribute_judge": (AttributeQuestion, AttributeAnswer),
     "rsr": (EditInput, RevisedResponse),
+    "discriminator": (ChoiceQuestion, PlainText),
 }
 _TASK = re.compile(r"\A# Task: (\w+)")
+_LETTERS = re.compile(r"^\(([A-E])\) ", re.MULTILINE)
 _INPUT = re.compile(r"<input>(.*?)</input>", re.DOTALL)
 
 
 class Answers:
-    """Texts by request; a question asked twice is worked out once."""
+    """Texts by request; a question asked twice is worked out once.
 
-    def __init__(self, source: Literal["rules", "fixed"]) -> None:
+    `captions` by sha256 of an image are what the discriminator sees in it.
+    """
+
+    def __init__(
+        self, source: Literal["rules", "fixed"], captions: Mapping[str, str] | None = None
+    ) -> None:
         self._source = source
+        self._captions = captions or {}
         self._backend: Any = None
         self._known: dict[tuple[str, str], str] = {}
 
@@ -41,10 +54,21 @@ class Answers:
         """The answer to a chat-completions request body."""
         if self._source == "fixed":
             return json.dumps(fixed_answer(body.get("response_format") or {}))
+        if body["messages"][0]["role"] == "user":
+            return choose(_text(body["messages"][0]))
         task, inputs = task_and_inputs(body["messages"])
+        if task == "discriminator":
+            inputs = self._seen(inputs, body["messages"])
         if (task, inputs) not in self._known:
             self._known[task, inputs] = await self._ask_rules(task, inputs)
         return self._known[task, inputs]
+
+    def _seen(self, inputs: str, messages: list[dict[str, Any]]) -> str:
+        """The question with the caption of the image that is shown with it."""
+        question = ChoiceQuestion.model_validate_json(inputs)
+        for digest in image_digests(messages):
+            question = question.model_copy(update={"caption": self._captions[digest]})
+        return question.model_dump_json()
 
     async def _ask_rules(self, task: str, inputs: str) -> str:
         from backends.rules.driver import RulesBackend
@@ -56,6 +80,19 @@ class Answers:
             task=task, prompt_version="1", inputs=read.model_validate_json(inputs), messages=()
         )
         return str((await self._backend.complete(request, output)).text)
+
+
+def image_digests(messages: list[dict[str, Any]]) -> list[str]:
+    """Hex sha256 of every image of the messages."""
+    parts = [part for m in messages if isinstance(m["content"], list) for part in m["content"]]
+    uris = [part["image_url"]["url"] for part in parts if part["type"] == "image_url"]
+    return [hashlib.sha256(base64.b64decode(uri.split(",")[1])).hexdigest() for uri in uris]
+
+
+def choose(question: str) -> str:
+    """An answer to a multiple-choice question, always the same for the same words."""
+    options = _LETTERS.findall(question) or ["Yes", "No"]
+    return f"({options[zlib.crc32(question.encode()) % len(options)]})"
 
 
 def task_and_inputs(messages: list[dict[str, Any]]) -> tuple[str, str]:

@@ -5,6 +5,7 @@
 
 Its answers depend on the request alone: those of the `rules` backend for the toolkit's tasks
 (`--answers rules`), or the first fitting value of the requested schema (`--answers fixed`).
+What it sees in an image is its caption in `--captions`, a JSON object by sha256 of the images.
 A fault depends on the request, the number of the attempt at it, and the seed.
 """
 
@@ -28,6 +29,8 @@ from tests.servers.answers import Answers
 
 FAULTS = ("rate_429", "error_500", "hang", "truncation", "refusal", "broken_json")
 MAX_BODY = 64 * 2**20
+_LETTERS = tuple("ABCDE")
+_RARE = -4.0  # natural logarithm
 
 
 @dataclass
@@ -35,6 +38,7 @@ class Settings:
     """What the server does. `faults` maps a name of FAULTS to its share of the attempts."""
 
     answers: Literal["rules", "fixed"] = "fixed"
+    captions: dict[str, str] = field(default_factory=dict)
     latency_ms: float = 0.0
     faults: dict[str, float] = field(default_factory=dict)
     seed: int = 0
@@ -55,7 +59,7 @@ class OpenAIServer:
         self.stats: Counter[str] = Counter()
         self.attempts: Counter[str] = Counter()
         self.in_flight = self.max_in_flight = 0
-        self._answers = Answers(settings.answers)
+        self._answers = Answers(settings.answers, settings.captions)
 
     def app(self) -> web.Application:
         app = web.Application(client_max_size=MAX_BODY)
@@ -145,10 +149,15 @@ def response(body: dict[str, Any], text: str, fault: str | None, digest: str) ->
 
 
 def _logprobs(text: str, top: int) -> list[dict[str, Any]]:
-    """The answer's characters as tokens, each followed by made-up alternatives."""
+    """The answer's characters as tokens, each followed by made-up alternatives.
+
+    Those of a letter are the other letters, at 2 % each.
+    """
     tokens = []
     for character in text[:8]:
         likely = [{"token": character, "logprob": -0.1, "bytes": None}]
+        others = [letter for letter in "ABCDE" if letter != character] if text in _LETTERS else []
+        likely += [{"token": other, "logprob": _RARE, "bytes": None} for other in others]
         likely += [{"token": f"<{i}>", "logprob": -2.0 - i, "bytes": None} for i in range(1, top)]
         tokens.append({**likely[0], "top_logprobs": likely[:top]})
     return tokens
@@ -157,6 +166,11 @@ def _logprobs(text: str, top: int) -> list[dict[str, Any]]:
 def _error(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
     error = {"error": {"message": text, "type": "error", "code": status}}
     return web.json_response(error, status=status, headers=headers)
+
+
+def _json_file(path: str) -> Any:
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
 
 
 async def _start(server: OpenAIServer, port: int) -> tuple[web.AppRunner, int]:
@@ -209,6 +223,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--retry-after-s", type=float, default=0.05)
     parser.add_argument("--answers", choices=("rules", "fixed"), default="rules")
+    parser.add_argument("--captions", type=_json_file, default={})
     parser.add_argument("--log")
     parser.add_argument("--api-key")
     options = vars(parser.parse_args())

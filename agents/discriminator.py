@@ -1,0 +1,170 @@
+"""Discriminator: does a vision model see through the negatives? (FINER section 2.3, spec 3.3.)
+
+`python -m agents.discriminator negatives.jsonl --output DIR` shows the image and five shuffled
+statements, the true one and its four negatives, and writes `negatives.jsonl` (what survived) and
+`verdicts.jsonl` (every round with every probability). What the model takes for true, or cannot
+tell from the truth, is generated again; what is still ambiguous at the end is dropped.
+
+The paper gives no thresholds. By default an element is ambiguous when the entropy over its five
+options is above 0.5 nats, as when the positive has 80 % and one negative the rest; negatives of
+more than 10 %, half of an equal share, are generated again.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from agents.base import Agent, AgentContext, gather
+from agents.command import AgentCommand, Flags, relocate
+from agents.discriminator_report import write_discriminated
+from agents.discriminator_rounds import LETTERS, ElementTest, Evidence, Thresholds
+from runtime.command_line import CommandOptions, positive_int, share
+from runtime.errors import ToolkitError
+from runtime.files import InputFile, read_numbered
+from schemas.finer import DiscriminatedGraph
+from schemas.scene_graph import (
+    NEGATIVES,
+    DroppedElement,
+    NegatedGraph,
+    elements,
+    with_negatives,
+)
+
+
+class Discriminator(Agent[NegatedGraph, DiscriminatedGraph]):
+    """Tests all elements of a graph at once. An element without four negatives stays as it is."""
+
+    name = "discriminator"
+    steps = ("discriminator", "negative_generator")
+
+    def __init__(self, thresholds: Thresholds | None = None, text_only: bool = False) -> None:
+        self.thresholds, self.text_only = thresholds or Thresholds(), text_only
+        self.settings = {**asdict(self.thresholds), "text_only": text_only}
+        self.needs: Mapping[str, set[str]] = {} if text_only else {"discriminator": {"vision"}}
+
+    async def run(self, item: NegatedGraph, context: AgentContext) -> DiscriminatedGraph:
+        """The graph with what survived, and all verdicts.
+
+        Raises ToolkitError, of kind "image" when the image cannot be read.
+        """
+        evidence = await self._evidence(item, context)
+        tested = await gather(
+            ElementTest(element, item, evidence, self.thresholds, context).run()
+            for element in elements(item)
+            if len(element.negatives) == NEGATIVES
+        )
+        dropped = tuple(
+            DroppedElement(kind=one.element.kind, text=one.element.text, reason=one.reason)
+            for one in tested
+            if one.reason
+        )
+        negatives = {one.element.place: one.negatives for one in tested}
+        graph = with_negatives(item, negatives, item.dropped + dropped)
+        graph = graph.model_copy(update={"tested_against": evidence.kind})
+        verdicts = tuple(verdict for one in tested for verdict in one.verdicts)
+        return DiscriminatedGraph(id=item.id, graph=graph, verdicts=verdicts)
+
+    def estimate(self, item: NegatedGraph) -> dict[str, int]:
+        """All rounds of every element; without log-probabilities there are `votes` times more."""
+        count = sum(len(element.negatives) == NEGATIVES for element in elements(item))
+        rounds = self.thresholds.max_rounds
+        return {"discriminator": count * rounds, "negative_generator": count * (rounds - 1)}
+
+    async def _evidence(self, graph: NegatedGraph, context: AgentContext) -> Evidence:
+        if not self.text_only:
+            return Evidence((await context.image(graph.image),), None)
+        if graph.caption is None:
+            raise _no_caption(graph.id)
+        return Evidence((), graph.caption)
+
+
+def _no_caption(where: str) -> ToolkitError:
+    return ToolkitError(
+        "input",
+        f"{where}: caption: expected a text to test against, as --text-only says",
+        "add the captions, or test against the images without --text-only",
+    )
+
+
+@dataclass(frozen=True)
+class _Discrimination(AgentCommand[NegatedGraph, DiscriminatedGraph]):
+    """An agent command whose rows may need a caption."""
+
+    def validate(self, options: CommandOptions) -> InputFile:
+        source = super().validate(options)
+        if options.own.text_only:
+            for number, row in read_numbered(options.input, NegatedGraph, limit=options.limit):
+                if row.caption is None:
+                    raise _no_caption(f"{options.input}:{number}")
+        return source
+
+
+def _moved(row: NegatedGraph, source: Path, target: Path) -> Iterator[NegatedGraph]:
+    yield row.model_copy(update={"image": relocate(row.image, source, target)})
+
+
+def _entropy(text: str) -> float:
+    """An argparse type: an entropy of five options."""
+    highest = math.log(len(LETTERS))
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= highest:
+        raise ArgumentTypeError(f"expected a number from 0 to {highest:.3f}, got {text!r}")
+    return value
+
+
+def _add_flags(parser: ArgumentParser) -> None:
+    default = Thresholds()
+    add = parser.add_argument
+    add("--regenerate-with", metavar="BACKEND",
+        help="backend of the negative generator, where negatives are generated again")  # fmt: skip
+    add("--text-only", action="store_true",
+        help="test against the captions instead of the images, and mark the output so")  # fmt: skip
+    add("--max-entropy", metavar="X", type=_entropy, default=default.max_entropy,
+        help="an element is ambiguous above this entropy, in nats, at most ln 5 = 1.609 "
+        "(default: %(default)s, as of 80 %% against 20 %%)")  # fmt: skip
+    add("--regenerate-above", metavar="P", type=share, default=default.regenerate_above,
+        help="of an ambiguous element, replace the negatives above this probability, or else the "
+        "likeliest one (default: %(default)s)")  # fmt: skip
+    add("--max-rounds", metavar="N", type=positive_int, default=default.max_rounds,
+        help="drop what is ambiguous in the Nth round (default: %(default)s)")  # fmt: skip
+    add("--votes", metavar="K", type=positive_int, default=default.votes,
+        help="calls for each question where the backend gives no log-probabilities "
+        "(default: %(default)s)")  # fmt: skip
+
+
+def _agent(own: Namespace) -> Discriminator:
+    thresholds = Thresholds(own.max_entropy, own.regenerate_above, own.max_rounds, own.votes)
+    return Discriminator(thresholds, own.text_only)
+
+
+def _backends(own: Namespace) -> tuple[str, ...]:
+    return (f"negative_generator={own.regenerate_with}",) if own.regenerate_with else ()
+
+
+COMMAND = _Discrimination(
+    Discriminator(),
+    "agents.discriminator",
+    "Keep the negatives that a vision model can tell from what the image shows.",
+    NegatedGraph,
+    _moved,
+    ("negatives.jsonl", "verdicts.jsonl"),
+    write_discriminated,
+    Flags(_add_flags, _agent, _backends),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run this agent as a command."""
+    return COMMAND.main(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""`python -m benchmarks.exports FORMAT QUESTIONS_DIR --output DIR`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchmarks.exports.questions import Questions, open_questions
+from benchmarks.exports.readme import total
+from runtime.command_line import exit_on_error
+from runtime.errors import ToolkitError
+
+FORMATS = {
+    "huggingface": "benchmarks.exports.huggingface",
+    "vlmevalkit": "benchmarks.exports.vlmevalkit",
+    "lmms-eval": "benchmarks.exports.lmms_eval",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write a folder in the format of another tool; exit code 2 for bad input."""
+    return exit_on_error(_main)(argv)
+
+
+def _main(argv: Sequence[str] | None) -> int:
+    options = _parser().parse_args(argv)
+    questions = open_questions(
+        options.questions, options.images or options.questions, options.license, options.source
+    )
+    with _new_folder(options.output) as folder:
+        module = importlib.import_module(FORMATS[options.format])
+        module.export(questions, folder)
+        _check_any(questions)
+        (folder / "README.md").write_text(module.readme(questions), encoding="utf-8")
+    for setting, counts in questions.counts.items():
+        print(f"{setting:10} {counts.total():9,} questions")
+    print(f"wrote {options.output}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.exports",
+        description="Write the questions of a folder, with their images, for another tool.",
+    )
+    add = parser.add_argument
+    add("format", metavar="FORMAT", choices=FORMATS, help=", ".join(FORMATS))
+    add("questions", metavar="QUESTIONS_DIR", type=Path,
+        help="folder of multi_obj.csv and so on, as `benchmarks.finer build` writes")  # fmt: skip
+    add("--output", metavar="DIR", type=Path, required=True, help="new folder for the result")
+    add("--images", metavar="DIR", type=Path,
+        help="where the images are (default: relative to the CSV files)")  # fmt: skip
+    add("--license", metavar="NAME", default="unknown",
+        help="licence for the dataset card, such as cc-by-4.0 (default: unknown)")  # fmt: skip
+    add("--source", metavar="TEXT", default="not stated",
+        help="where images and annotations come from, for the dataset card")  # fmt: skip
+    return parser
+
+
+def _check_any(questions: Questions) -> None:
+    if total(questions) == 0:
+        raise ToolkitError("input", f"{questions.folder}: the CSV files have no rows", "build more")
+
+
+@contextlib.contextmanager
+def _new_folder(path: Path) -> Iterator[Path]:
+    """A folder that appears under its name only when complete."""
+    path = path.resolve()
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        message = f"{path}: exists and is not an empty folder"
+        raise ToolkitError("config", message, "give --output a new folder, or remove this one")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        if path.exists():
+            path.rmdir()
+        partial.rename(path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+if __name__ == "__main__":
+    sys.exit(main())

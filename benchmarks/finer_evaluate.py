@@ -1,0 +1,178 @@
+"""`python -m benchmarks.finer evaluate QUESTIONS.csv --output DIR`: ask a model, and score it.
+
+The model gets the image and the prompt of the published evaluation, and answers in free text
+(FINER section 2.4, spec 3.5). Which option it chose is read from the text by
+`benchmarks.finer_prompt.chosen_option`.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from agents.base import Agent, AgentContext
+from agents.command import AgentCommand, Flags, Results, relocate
+from backends.base import Message, ModelRequest, PlainText, Sampling
+from benchmarks.finer_prompt import PROMPT_VERSION, chosen_option, prompt
+from benchmarks.finer_score import read_pairs, score_file, table
+from runtime.command_line import CommandOptions
+from runtime.files import InputFile, atomic_writer, read_records, write_json
+from schemas.base import LongText, Record, StrictModel
+from schemas.finer import QuestionRow
+
+STEP = "finer_answer"
+
+
+class AskedQuestion(Record):
+    """A row of the input, and where its image is, as seen from the output directory.
+
+    The id is made of the row's content: rows that are alike are asked once and share an outcome.
+    """
+
+    row: QuestionRow
+    path: str
+
+
+class ShownQuestion(StrictModel):
+    """What the model may know of a question: neither the answer nor its side."""
+
+    question: LongText
+    choices: tuple[str, ...]
+
+
+class FinerAnswer(Agent[AskedQuestion, PlainText]):
+    """Asks one question; its value is the model's text, as it came.
+
+    With `text_only` no image is shown: what a model scores then, it owes to the questions alone.
+    """
+
+    name = "finer"
+    steps = (STEP,)
+
+    def __init__(self, text_only: bool = False) -> None:
+        self.text_only = text_only
+        self.needs: Mapping[str, set[str]] = {} if text_only else {STEP: {"vision"}}
+        self.settings = {"text_only": text_only, "prompt_version": PROMPT_VERSION}
+
+    async def run(self, item: AskedQuestion, context: AgentContext) -> PlainText:
+        """Raises ToolkitError when there is no whole answer: refused, cut off, no image."""
+        profile = context.profile(STEP)
+        request = ModelRequest(
+            task=STEP,
+            prompt_version=PROMPT_VERSION,
+            inputs=ShownQuestion(question=item.row.question, choices=item.row.choices),
+            messages=(Message(role="user", content=prompt(item.row)),),
+            images=() if self.text_only else (await context.image(item.path),),
+            sampling=Sampling(
+                temperature=profile.temperature, max_tokens=profile.max_tokens, seed=context.seed
+            ),
+        )
+        return (await context.send(STEP, request, PlainText)).value
+
+    def estimate(self, item: AskedQuestion) -> dict[str, int]:
+        """One call."""
+        return {STEP: 1}
+
+
+@dataclass(frozen=True)
+class _Evaluation(AgentCommand[AskedQuestion, PlainText]):
+    """An agent command whose rows must pair up, and whose images may be elsewhere."""
+
+    def validate(self, options: CommandOptions) -> InputFile:
+        source = super().validate(options)
+        for _ in read_pairs(options.input, QuestionRow, limit=options.limit):
+            pass
+        return source
+
+    def work(self, options: CommandOptions) -> Iterator[AskedQuestion]:
+        folder = options.own.images or options.input.parent
+        for row in read_records(options.input, QuestionRow, limit=options.limit):
+            yield from self.items(row, folder, options.output)
+
+
+def _ask(row: QuestionRow, source: Path, target: Path) -> Iterator[AskedQuestion]:
+    digest = hashlib.blake2b(row.model_dump_json().encode(), digest_size=8).hexdigest()
+    path = relocate(row.image, source, target)
+    yield AskedQuestion(id=f"{row.qtype}:{row.image}:{digest}", row=row, path=path)
+
+
+def write_evaluation(results: Results) -> Iterator[str]:
+    """Write `predictions.csv`, `scores.json` and `rejected.jsonl`; yield the table.
+
+    `predictions.csv` has the columns of the input, its images as they were given, then `pred_idx`
+    and the model's text in `prediction`. A question without an answer has -1 and no text there,
+    so it counts as unparsed, and stands in `rejected.jsonl` with the reason.
+    """
+    from agents.execute import write_rejected
+
+    predictions = results.directory / "predictions.csv"
+    _write_predictions(predictions, results)
+    rejected = write_rejected(results)
+    scores = score_file(predictions, seed=results.seed)
+    text_only = results.settings["text_only"]
+    marks = {"text_only": text_only, "rejected": rejected}
+    write_json(results.directory / "scores.json", asdict(scores) | marks)
+    yield from table(scores)
+    reasons = ", ".join(f"{number:,} {kind}" for kind, number in rejected.items())
+    failed = sum(rejected.values())
+    if scores.unparsed:
+        yield (
+            f"unparsed: {scores.unparsed - failed:,} without a readable option, "
+            f"{failed:,} rejected{f' ({reasons})' if reasons else ''}"
+        )
+    if text_only:
+        yield "text only: the model saw no image"
+
+
+def _write_predictions(path: Path, results: Results) -> None:
+    columns = [*QuestionRow.model_fields, "pred_idx", "prediction"]
+    with atomic_writer(path) as file:
+        # Quoted, as Python leaves a lone carriage return bare, which no reader takes.
+        writer = csv.DictWriter(file, columns, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+        writer.writeheader()
+        for item, outcome in zip(results.items(), results.outcomes(), strict=True):
+            text = outcome.value["text"] if outcome.value else ""
+            chosen = chosen_option(text, item.row.choices)
+            writer.writerow(item.row.model_dump() | {"pred_idx": chosen, "prediction": text})
+
+
+def _add_flags(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--text-only",
+        action="store_true",
+        help="show no image: a baseline for what text gives away",
+    )
+    parser.add_argument(
+        "--images", metavar="DIR", type=Path,
+        help="where the images are (default: relative to QUESTIONS.csv)",
+    )  # fmt: skip
+
+
+def _agent(own: Namespace) -> FinerAnswer:
+    return FinerAnswer(own.text_only)
+
+
+EVALUATE = _Evaluation(
+    FinerAnswer(),
+    "benchmarks.finer evaluate",
+    "Let a vision model answer the questions of a CSV file, and write its paired accuracy.",
+    QuestionRow,
+    _ask,
+    ("predictions.csv", "scores.json"),
+    write_evaluation,
+    Flags(_add_flags, _agent),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `evaluate` and return its exit code."""
+    return EVALUATE.main(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

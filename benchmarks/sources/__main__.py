@@ -1,0 +1,164 @@
+"""`python -m benchmarks.sources FORMAT INPUT --output DIR`."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from itertools import chain
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from benchmarks.sources import coco, comprecap, docci, pixmo, plain, visual_genome
+from benchmarks.sources.base import BadRow, Imported, Rejected, Request, Source
+from runtime.command_line import exit_on_error, positive_int
+from runtime.errors import ToolkitError
+from runtime.files import atomic_writer
+from schemas.scene_graph import SceneGraph
+
+FORMATS = {
+    "comprecap": comprecap.SOURCE,
+    "docci": docci.SOURCE,
+    "pixmo": pixmo.SOURCE,
+    "coco": coco.SOURCE,
+    "visual-genome": visual_genome.SOURCE,
+    "plain": plain.SOURCE,
+}
+
+CAPTIONS, GRAPHS = "captions.jsonl", "scene_graphs.jsonl"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Import a file; exit code 2 when it is not of the format."""
+    return exit_on_error(_main)(argv)
+
+
+def _main(argv: Sequence[str] | None) -> int:
+    options = _parser().parse_args(argv)
+    source = FORMATS[options.format]
+    if options.images and not options.images.is_dir():
+        raise ToolkitError("config", f"{options.images}: not a folder", "correct --images")
+    request = Request(
+        options.input,
+        options.output,
+        options.images,
+        options.input.parent / source.images,
+        options,
+    )
+    counts = write_import(source, request, options.limit)
+    name = GRAPHS if counts["graphs"] else CAPTIONS
+    print(
+        f"{name}: {counts['records']:,}; rows rejected: {counts['rows']:,}; "
+        f"parts of rows left out: {counts['parts']:,}"
+    )
+    print(f"wrote {options.output}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.sources",
+        description="Turn a public data set into captions.jsonl or scene_graphs.jsonl.",
+    )
+    formats = parser.add_subparsers(dest="format", metavar="FORMAT", required=True)
+    for name, source in FORMATS.items():
+        own = formats.add_parser(name, help=source.title, description=source.title)
+        own.add_argument("input", metavar="INPUT", type=Path, help=source.expected)
+        own.add_argument("--output", metavar="DIR", type=Path, required=True,
+                         help="folder for the result")  # fmt: skip
+        own.add_argument("--images", metavar="DIR", type=Path,
+                         help="folder of images; rows without theirs are rejected")  # fmt: skip
+        own.add_argument("--limit", metavar="N", type=positive_int, help="stop after N records")
+        source.add_flags(own)
+    return parser
+
+
+def write_import(source: Source, request: Request, limit: int | None) -> Counter[str]:
+    """Write the records and `rejected.jsonl`; returns how many `records`, `rows`, `parts`.
+
+    Raises ToolkitError("input") when no row could be used; nothing is written then.
+    """
+    items = _limited(_imported(source, request), limit)
+    early: list[Rejected] = []
+    first = next((item for item in items if not _is_rejected(item, early)), None)
+    if first is None:
+        reason = f"; {early[0].row}: {early[0].reason}" if early else ""
+        message = f"{request.input}: no row can be used{reason}"
+        raise ToolkitError("input", message, f"expected {source.expected}")
+    counts = Counter(graphs=int(isinstance(first, SceneGraph)))
+    name = GRAPHS if counts["graphs"] else CAPTIONS
+    with (
+        atomic_writer(request.output / name) as records,
+        atomic_writer(request.output / "rejected.jsonl") as rejected,
+    ):
+        for item in chain(early, [first], items):
+            if isinstance(item, Rejected):
+                counts["parts"] += len(item.parts)
+                counts["rows"] += not item.parts
+                said = {key: value for key, value in asdict(item).items() if value}
+                rejected.write(json.dumps(said, ensure_ascii=False) + "\n")
+            else:
+                counts["records"] += 1
+                records.write(item.model_dump_json(exclude_none=True) + "\n")
+    return counts
+
+
+def _is_rejected(item: Imported, early: list[Rejected]) -> bool:
+    if isinstance(item, Rejected):
+        early.append(item)
+        return True
+    return False
+
+
+def _limited(items: Iterator[Imported], limit: int | None) -> Iterator[Imported]:
+    """Everything up to the `limit`th record."""
+    if limit is None:
+        yield from items
+        return
+    left = limit
+    for item in items:
+        yield item
+        left -= not isinstance(item, Rejected)
+        if left == 0:
+            return
+
+
+def _imported(source: Source, request: Request) -> Iterator[Imported]:
+    """Records, each id once, and what was left out, in the order of the file."""
+    seen: dict[bytes, str] = {}
+    for place, row in source.rows(request.input):
+        for item in _converted(source, request, row):
+            if isinstance(item, Rejected):
+                yield replace(item, row=place)
+                continue
+            digest = hashlib.blake2b(item.id.encode(), digest_size=16).digest()
+            if digest in seen:
+                reason = f"id: {item.id!r} was already used in {seen[digest]}"
+                yield Rejected(reason, item.id, row=place)
+            else:
+                seen[digest] = place
+                yield item
+
+
+def _converted(source: Source, request: Request, row: object) -> Iterator[Imported]:
+    try:
+        if isinstance(row, BadRow):
+            raise row
+        if not isinstance(row, dict):
+            raise BadRow(f"expected an object with {source.expected}")
+        yield from list(source.convert(row, request))
+    except BadRow as problem:
+        yield Rejected(str(problem))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        yield Rejected(f"{field}: {first['msg']}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

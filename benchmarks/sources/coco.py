@@ -1,0 +1,53 @@
+"""COCO captions: `captions_train2017.json` and the like.
+
+Each of an image's five captions is a record of its own, `IMAGE-CAPTION`: five people described
+the image independently, and joined they would contradict or repeat each other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.sources.base import BadRow, Request, Source, number, text
+from benchmarks.sources.readers import readable
+from runtime.errors import ToolkitError
+from schemas.scene_graph import CaptionRecord
+
+EXPECTED = "a JSON object with images (id, file_name) and annotations (id, image_id, caption)"
+
+
+def rows(path: Path) -> Iterator[tuple[str, Any]]:
+    """Each annotation, with the file name of its image under `file_name`."""
+    with readable(path):
+        try:
+            data = json.loads(path.read_text(encoding="utf-8-sig"))
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise ToolkitError("input", f"{path}: not valid JSON: {error}", EXPECTED) from None
+    images, annotations = (
+        data.get(key) if isinstance(data, dict) else None for key in ("images", "annotations")
+    )
+    if not isinstance(images, list) or not isinstance(annotations, list):
+        raise ToolkitError("input", f"{path}: not COCO captions", f"expected {EXPECTED}")
+    names = {i.get("id"): i.get("file_name") for i in images if isinstance(i, dict)}
+    for place, annotation in enumerate(annotations):
+        if isinstance(annotation, dict):
+            annotation["file_name"] = names.get(annotation.get("image_id"))
+        yield f"annotations[{place}]", annotation
+
+
+def convert(row: dict[str, Any], request: Request) -> Iterator[CaptionRecord]:
+    """One caption."""
+    image_id = number(row, "image_id")
+    if row["file_name"] is None:
+        raise BadRow(f"image_id: {image_id} is not among the images")
+    yield CaptionRecord(
+        id=f"{image_id}-{number(row, 'id')}",
+        image=request.image(text(row, "file_name")),
+        caption=text(row, "caption"),
+    )
+
+
+SOURCE = Source("COCO's captions_*.json → one record a caption", EXPECTED, rows, convert)

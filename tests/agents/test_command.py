@@ -1,0 +1,105 @@
+"""What a command may have of its own: flags, settings, needs, images."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agents.base import Agent, AgentContext, build_request
+from agents.command import AgentCommand, Flags, Results
+from backends.base import PlainText
+from schemas.scene_graph import CaptionRecord
+from tests.e2e.commands import server, write_config
+
+IMAGE = Path("examples/granfact-mini/images/cat.jpg").resolve()
+
+
+class Looker(Agent[CaptionRecord, PlainText]):
+    """Shows the image and returns what the model says."""
+
+    name = "looker"
+    steps = ("finer_answer",)
+
+    def __init__(self, times: int = 1) -> None:
+        self.settings = {"times": times}
+        self.needs = {"finer_answer": {"vision"}}
+
+    async def run(self, item: CaptionRecord, context: AgentContext) -> PlainText:
+        request = build_request("category_judge", item, context.profile("finer_answer"), 1)
+        images = (await context.image(item.image),) * self.settings["times"]
+        request = request.model_copy(update={"images": images})
+        return (await context.send("finer_answer", request, PlainText)).value
+
+    def estimate(self, item: CaptionRecord) -> dict[str, int]:
+        return {"finer_answer": 1}
+
+
+def command(folder: Path) -> AgentCommand[CaptionRecord, PlainText]:
+    def add(parser: ArgumentParser) -> None:
+        parser.add_argument("--times", type=int, default=1)
+        parser.add_argument("--with", dest="other")
+
+    def backends(own: Namespace) -> tuple[str, ...]:
+        return (f"finer_answer={own.other}",) if own.other else ()
+
+    def write(results: Results) -> Iterable[str]:
+        return (json.dumps(o.model_dump(mode="json")) for o in results.outcomes())
+
+    def items(row: CaptionRecord, source: Path, target: Path) -> Iterable[CaptionRecord]:
+        return [row]
+
+    flags = Flags[CaptionRecord, PlainText](add, lambda own: Looker(own.times), backends)
+    return AgentCommand(Looker(), "tests.looker", "Looks.", CaptionRecord, items, (), write, flags)
+
+
+def write_input(folder: Path, image: str) -> Path:
+    path = folder / "in.jsonl"
+    path.write_text(json.dumps({"id": "1", "image": image, "text": "A cat."}) + "\n")
+    return path
+
+
+def test_flags_make_the_agent_and_images_are_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, output = write_input(tmp_path, str(IMAGE)), tmp_path / "out"
+    with server(tmp_path, "--answers", "fixed") as address:
+        config = write_config(tmp_path, address, vision=True)
+        words = [str(source), "--output", str(output), "--config", str(config), "--times", "2"]
+        assert command(tmp_path).main(words) == 0
+    manifest = json.loads((output / "manifest.json").read_text())
+    assert manifest["settings"] == {"times": 2}
+    assert manifest["prompts"] == {}
+    capsys.readouterr()
+    assert command(tmp_path).main([*words[:-1], "3"]) == 2
+    assert "settings" in capsys.readouterr().err
+
+
+def test_a_flag_can_stand_for_a_backend(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = write_input(tmp_path, str(IMAGE))
+    words = [str(source), "--output", str(tmp_path / "out")]
+    assert command(tmp_path).main(words) == 3
+    assert "finer_answer needs vision, which its backend rules" in capsys.readouterr().err
+    assert command(tmp_path).main([*words, "--with", "gemini"]) == 2
+    assert "unknown backend 'gemini'" in capsys.readouterr().err
+
+
+def test_without_flags_a_command_refuses_them(tmp_path: Path) -> None:
+    plain = replace(command(tmp_path), flags=None)
+    with pytest.raises(SystemExit) as caught:
+        plain.main(["in.jsonl", "--output", "out", "--times", "2"])
+    assert caught.value.code == 2
+
+
+def test_a_missing_image_rejects_its_record_only(tmp_path: Path) -> None:
+    source, output = write_input(tmp_path, "gone.jpg"), tmp_path / "out"
+    with server(tmp_path, "--answers", "fixed") as address:
+        config = write_config(tmp_path, address, vision=True)
+        words = [str(source), "--output", str(output), "--config", str(config)]
+        assert command(tmp_path).main(words) == 0
+    journal = json.loads((output / ".outcomes.jsonl").read_text())
+    assert journal["failure"]["kind"] == "image" and "gone.jpg" in journal["failure"]["reason"]
