@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from agents.base import Agent, In, Out
+from backends.registry import check_needs, open_backend
 from prompts import has_prompt, load_prompt
 from schemas.config import BackendConfig, Config, LiteLLMConfig
 
@@ -14,23 +15,29 @@ CHARACTERS_A_TOKEN = 4
 INPUT_TOKENS = {
     "response_parser": 300, "category_judge": 30, "attribute_judge": 150, "rsr": 500,
     "caption_parser": 250, "caption_verifier": 1300, "negative_generator": 400,
-    "discriminator": 1150, "finer_answer": 1150,
+    "discriminator": 1150, "finer_answer": 1150, "finer_tuning": 80,
 }  # fmt: skip
 OUTPUT_TOKENS = {
     "response_parser": 250, "category_judge": 10, "attribute_judge": 60, "rsr": 250,
     "caption_parser": 400, "caption_verifier": 20, "negative_generator": 350,
-    "discriminator": 1, "finer_answer": 3,
+    "discriminator": 1, "finer_answer": 3, "finer_tuning": 50,
 }  # fmt: skip
 
 
 def dry_run(agent: Agent[In, Out], items: Iterable[In], config: Config) -> None:
-    """Print the estimate; nothing is asked and nothing is written."""
+    """Print the estimate; nothing is asked and nothing is written.
+
+    Raises ToolkitError (capability) for a backend that cannot do what the agent needs.
+    """
+    check_needs(config, agent.needs, lambda step: open_backend(config.backend(step)))
     calls: Counter[str] = Counter()
     records = 0
     for item in items:
         records += 1
         calls.update(agent.estimate(item))
-    print(f"{records:,} records; estimated upper bounds, before caching of identical questions:")
+    print(
+        f"{records:,} records; estimated calls, without retries and votes, equal ones not merged:"
+    )
     total = 0.0
     for step in agent.steps:
         text = load_prompt(step).text if has_prompt(step) else ""

@@ -52,6 +52,11 @@ class Execution(Generic[In, Out]):
     def run(self) -> None:
         """Process, write, report. Raises ToolkitError when the run must stop."""
         options = self.options
+        if options.input.resolve().parent == options.output.resolve():
+            message = f"{options.input} stands in the output directory"
+            raise ToolkitError("input", message, "choose another --output")
+        # Before the directory is claimed: what a cure changes may be part of the run's identity.
+        asyncio.run(self._check())
         store = OutcomeStore(
             options.output,
             self._fingerprint(),
@@ -85,6 +90,11 @@ class Execution(Generic[In, Out]):
         prompts = [load_prompt(step) for step in self.command.agent.steps if has_prompt(step)]
         return {p.id: {"version": p.version, "sha256": p.digest} for p in prompts}
 
+    async def _check(self) -> None:
+        cache = ResponseCache(Path(self.config.run.cache))
+        async with Backends(self.config, cache, UsageMeter()) as backends:
+            await backends.check(self.command.agent.steps, self.command.agent.needs)
+
     async def _process(self, store: OutcomeStore) -> RunSummary:
         meter = UsageMeter(self.config.run.budget_usd, _spent(store, self._ids()))
         cache = ResponseCache(Path(self.config.run.cache))
@@ -96,7 +106,6 @@ class Execution(Generic[In, Out]):
             return CallSnapshot(total.calls, total.cached, tokens, total.cost_usd)
 
         async with Backends(self.config, cache, meter) as backends:
-            await backends.check(agent.steps, agent.needs)
 
             async def process(item: In) -> Out:
                 context = self._context(backends)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from backends.base import Backend
 from backends.cache import ResponseCache
@@ -48,6 +48,24 @@ def open_backend(config: BackendConfig) -> Backend:
     raise TypeError(f"no driver for {type(config).__name__}")
 
 
+def check_needs(
+    config: Config, needs: Mapping[str, set[str]], backend: Callable[[str], Backend]
+) -> None:
+    """What each agent needs, its `backend` can do; nothing is asked of a model.
+
+    Raises ToolkitError (capability).
+    """
+    for agent, wanted in needs.items():
+        for need in sorted(wanted):
+            if not getattr(backend(agent).capabilities, need):
+                raise ToolkitError(
+                    "capability",
+                    f"{agent} needs {need}, which its backend {config.backend_name(agent)} "
+                    "does not have",
+                    _CURES.get(need, f"choose another one with --backend {agent}=NAME"),
+                )
+
+
 class Backends:
     """The clients of a run. Use as `async with Backends(config, cache, usage) as backends`."""
 
@@ -86,15 +104,7 @@ class Backends:
         clients = {agent: self.client(agent) for agent in agents}
         for client in dict.fromkeys(clients.values()):
             await client.backend.check()
-        for agent, client in clients.items():
-            for need in sorted((needs or {}).get(agent, ())):
-                if not getattr(client.backend.capabilities, need):
-                    name = self.config.backend_name(agent)
-                    raise ToolkitError(
-                        "capability",
-                        f"{agent} needs {need}, which its backend {name} does not have",
-                        _CURES.get(need, f"choose another one with --backend {agent}=NAME"),
-                    )
+        check_needs(self.config, needs or {}, lambda agent: self.client(agent).backend)
 
     async def close(self) -> None:
         """Release every backend's sessions and servers."""

@@ -75,17 +75,29 @@ def atomic_writer(path: Path) -> Iterator[IO[str]]:
 
     On an error the temporary file is removed and an older file of that name stays as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{_PARTIAL}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{_PARTIAL}") if path.name else path
+    with _writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = temporary.open("w", encoding="utf-8", newline="\n")
     try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as handle:
+        with handle:
             yield handle
             handle.flush()
             os.fsync(handle.fileno())
-        temporary.replace(path)
+        with _writable(path):
+            temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        message = f"cannot write {path}: {error.strerror or error}"
+        raise ToolkitError("input", message, "choose another place for the result") from error
 
 
 def partial_files(directory: Path) -> list[Path]:

@@ -20,6 +20,7 @@ COMMANDS = {
     "graph-scores": ("benchmarks.graph_scores", "scene graphs against a reference, by kind"),
     "negative-generator": ("agents.negative_generator", "scene graphs → four negatives each"),
     "discriminator": ("agents.discriminator", "negatives → those that a vision model sees through"),
+    "finer-tuning": ("agents.finer_tuning", "captions or graphs → question pairs for training"),
     "finer": ("benchmarks.finer", "negatives → questions; answers of a model → paired accuracy"),
     "diff": ("benchmarks.diff", "two runs of the negative generator side by side"),
     "import": ("benchmarks.sources", "CompreCap, DOCCI, PixMo, COCO, Visual Genome → our files"),

@@ -22,8 +22,8 @@ NEGATIVES = 4
 
 def find_caption(row: Any) -> Any:
     """A row of a caption file with its text under `caption`, whatever it is called there."""
-    if isinstance(row, dict) and "caption" not in row:
-        found = next((key for key in ("reference", "text") if key in row), None)
+    if isinstance(row, dict) and not row.get("caption"):
+        found = next((key for key in ("reference", "text") if row.get(key)), None)
         return row | {"caption": row[found]} if found else row
     return row
 

@@ -71,19 +71,21 @@ def test_flags_make_the_agent_and_images_are_shown(
         config = write_config(tmp_path, address, vision=True)
         words = [str(source), "--output", str(output), "--config", str(config), "--times", "2"]
         assert command(tmp_path).main(words) == 0
+        capsys.readouterr()
+        assert command(tmp_path).main([*words[:-1], "3"]) == 2
+    assert "settings" in capsys.readouterr().err
     manifest = json.loads((output / "manifest.json").read_text())
     assert manifest["settings"] == {"times": 2}
     assert manifest["prompts"] == {}
-    capsys.readouterr()
-    assert command(tmp_path).main([*words[:-1], "3"]) == 2
-    assert "settings" in capsys.readouterr().err
 
 
 def test_a_flag_can_stand_for_a_backend(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = write_input(tmp_path, str(IMAGE))
     words = [str(source), "--output", str(tmp_path / "out")]
-    assert command(tmp_path).main(words) == 3
-    assert "finer_answer needs vision, which its backend rules" in capsys.readouterr().err
+    for more in ([], ["--dry-run"]):
+        assert command(tmp_path).main([*words, *more]) == 3
+        assert "finer_answer needs vision, which its backend rules" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
     assert command(tmp_path).main([*words, "--with", "gemini"]) == 2
     assert "unknown backend 'gemini'" in capsys.readouterr().err
 
@@ -103,3 +105,13 @@ def test_a_missing_image_rejects_its_record_only(tmp_path: Path) -> None:
         assert command(tmp_path).main(words) == 0
     journal = json.loads((output / ".outcomes.jsonl").read_text())
     assert journal["failure"]["kind"] == "image" and "gone.jpg" in journal["failure"]["reason"]
+
+
+def test_a_run_never_clears_its_own_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_input(tmp_path, str(IMAGE))
+    words = [str(source), "--output", str(tmp_path), "--overwrite"]
+    assert command(tmp_path).main(words) == 2
+    assert "stands in the output directory" in capsys.readouterr().err
+    assert source.read_text()

@@ -238,3 +238,11 @@ def test_models_and_mappings_are_written_alike() -> None:
     first, second = Path("rows.jsonl").read_text(encoding="utf-8").splitlines()
     assert GroundTruthEntity.model_validate_json(first) == entity
     assert second == '{"path": ["é"]}'
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    for path in (tmp_path / "file/below.json", tmp_path):
+        with pytest.raises(ToolkitError, match="cannot write") as raised:
+            write_json(path, {})
+        assert raised.value.kind == "input"
