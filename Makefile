@@ -5,10 +5,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEV_READY := $(VENV)/.ready-dev
 
-.PHONY: demo test check bench clean
+.PHONY: demo train-demo test check bench clean
 
 demo: $(READY)
 	$(BIN)/python -m agents.rsr examples/granfact-mini/images.jsonl --output runs/demo --overwrite
+
+train-demo: $(DEV_READY)
+	test -f runs/demo/pairs.jsonl || $(MAKE) demo
+	$(BIN)/python -m scripts.train_demo
 
 test: $(DEV_READY)
 	$(BIN)/python -m pytest

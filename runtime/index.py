@@ -24,7 +24,13 @@ COMMANDS = {
     "finer": ("benchmarks.finer", "negatives → questions; answers of a model → paired accuracy"),
     "diff": ("benchmarks.diff", "two runs of the negative generator side by side"),
     "import": ("benchmarks.sources", "CompreCap, DOCCI, PixMo, COCO, Visual Genome → our files"),
-    "export": ("benchmarks.exports", "questions → Hugging Face, VLMEvalKit, lmms-eval"),
+    "export": (
+        "benchmarks.exports",
+        "questions → Hugging Face, VLMEvalKit, lmms-eval; pairs → TRL, LLaMA-Factory, ms-swift",
+    ),
+    "rp-dpo": ("training.rp_dpo", "preference pairs with margins → a tuned model"),
+    "dpo": ("training.dpo", "preference pairs → a tuned model"),
+    "sft": ("training.sft", "answers → a tuned model"),
     "score": ("scoring", "judged responses → the nine GranFact metrics"),
     "granfact": ("benchmarks.granfact", "responses of models → table of metrics with intervals"),
     "check": ("agents.check", "ask every configured backend whether it works"),
@@ -33,6 +39,10 @@ COMMANDS = {
 
 PACKAGES = {"scoring", "benchmarks.sources", "benchmarks.exports"}
 """Commands that are packages: their `__main__` has the function."""
+
+
+PAIR_FORMATS = {"trl", "llamafactory", "ms-swift"}
+"""Formats of `export` for training pairs; the others are for questions."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,6 +62,8 @@ def _main(argv: Sequence[str] | None) -> int:
         raise ToolkitError("config", message, "run `grainwise --help` for the list")
     check_agents_package()
     module = COMMANDS[words[0]][0]
+    if words[0] == "export" and PAIR_FORMATS.intersection(words[1:2]):
+        module = "training.exports"
     target = f"{module}.__main__" if module in PACKAGES else module
     return int(importlib.import_module(target).main(words[1:]))
 

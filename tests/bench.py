@@ -288,6 +288,13 @@ def _graph(number: int, objects: int) -> dict[str, Any]:
     }
 
 
+def training_steps() -> str:
+    """RP-DPO against TRL's DPOTrainer, in a process of its own; on a GPU where there is one."""
+    command = [sys.executable, "-m", "scripts.bench_training"]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return done.stdout.rstrip()
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -299,6 +306,7 @@ def main() -> None:
         print(asyncio.run(cached_calls(folder)), flush=True)
         for line in asyncio.run(live_calls(folder)):
             print(line, flush=True)
+        print(training_steps(), flush=True)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "runtime": {"schemas"},
     "backends": {"schemas", "runtime.errors"},
     "agents": {"schemas", "prompts", "scoring", "runtime", "backends"},
+    "training": {"schemas", "scoring", "runtime"},
     "benchmarks": {"schemas", "prompts", "scoring", "runtime", "backends", "agents"},
 }
 

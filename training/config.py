@@ -1,0 +1,86 @@
+"""Reads a config of `training/configs` and turns it into arguments of TRL and PEFT."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
+
+from runtime.errors import ToolkitError
+from schemas.training import LoraSettings, TrainConfig
+from schemas.validation import describe_errors, nearest
+
+_HINT = "correct the config file"
+
+
+def load_config(path: Path) -> TrainConfig:
+    """The config of a YAML file.
+
+    Raises ToolkitError (config) with file, key and expectation.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        message = f"{path}: {error.strerror or error}"
+        raise ToolkitError("config", message, "check the path after --config") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ToolkitError("config", f"{path}: not valid YAML: {reason}", _HINT) from None
+    try:
+        return TrainConfig.model_validate({} if data is None else data)
+    except ValidationError as error:
+        message = f"{path}: {describe_errors(error, data, TrainConfig)}"
+        raise ToolkitError("config", message, _HINT) from None
+
+
+def trl_arguments(config_class: type, settings: dict[str, Any], source: Path, output: Path) -> Any:
+    """An instance of TRL's config class.
+
+    Raises ToolkitError (config) for a key that it does not have, with the nearest one, for a
+    value of another type, and for what the class itself refuses.
+    """
+    fields = {field.name for field in dataclasses.fields(config_class)}
+    hints = typing.get_type_hints(config_class)
+    values: dict[str, Any] = {}
+    for key, value in settings.items():
+        if key not in fields:
+            message = f"{source}: trl.{key}: unknown key{nearest(key, fields)}"
+            hint = f"the keys of `trl` are the arguments of {config_class.__name__}"
+            raise ToolkitError("config", message, hint)
+        values[key] = _convert(value, hints[key], f"{source}: trl.{key}")
+    try:
+        return config_class(output_dir=str(output), **{"report_to": "none"} | values)
+    except (ValueError, TypeError, ImportError) as error:
+        raise ToolkitError("config", f"{source}: trl: {error}", _HINT) from error
+
+
+def _convert(value: Any, hint: Any, place: str) -> Any:
+    """YAML reads 1e-5 as a text and 1 as a whole number; both may stand for a float."""
+    try:
+        return TypeAdapter(hint).validate_python(value)
+    except PydanticSchemaGenerationError:
+        return value
+    except ValidationError as error:
+        expected = error.errors()[0]["msg"].replace("Input should be", "expected")
+        raise ToolkitError("config", f"{place}: {expected}, got {value!r}", _HINT) from None
+
+
+def peft_config(lora: LoraSettings | None) -> Any:
+    """The LoRA adapter as PEFT describes it, or None."""
+    if lora is None:
+        return None
+    from peft import LoraConfig
+
+    targets = lora.target_modules
+    return LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=targets if isinstance(targets, str) else list(targets),
+        exclude_modules=lora.exclude_modules,
+        task_type="CAUSAL_LM",
+    )

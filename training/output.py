@@ -1,0 +1,64 @@
+"""The folder a training writes to: whose it is, and where an interrupted one goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runtime.errors import ToolkitError
+from runtime.files import write_json
+
+_CLAIM = ".training.json"
+
+
+def check_output(output: Path, fingerprint: Mapping[str, Any], overwrite: bool) -> None:
+    """The folder is empty, or an unfinished training of the same method, config and data is in it.
+
+    Raises ToolkitError (input) when it holds anything else.
+    """
+    ours = (output / _CLAIM).exists()
+    if ours and overwrite:
+        return
+    hint = "give another --output, or --overwrite to discard it"
+    if ours and (output / "manifest.json").exists():
+        raise ToolkitError("input", f"{output}: holds a finished training", hint)
+    if ours:
+        before = json.loads((output / _CLAIM).read_text(encoding="utf-8"))
+        changed = [key for key in fingerprint if before.get(key) != fingerprint[key]]
+        if changed:
+            message = f"{output}: holds a training with another {' and '.join(changed)}"
+            raise ToolkitError("input", message, hint)
+    elif output.exists() and (not output.is_dir() or any(output.iterdir())):
+        message = f"{output}: is not an empty directory"
+        raise ToolkitError("input", message, "give another --output")
+
+
+def claim(output: Path, fingerprint: Mapping[str, Any], overwrite: bool) -> None:
+    """Take the folder, after `check_output`; with `overwrite` discard the training in it."""
+    if overwrite and (output / _CLAIM).exists():
+        shutil.rmtree(output)
+    write_json(output / _CLAIM, dict(fingerprint))
+
+
+def last_checkpoint(output: Path) -> str | None:
+    """The newest checkpoint of an interrupted training."""
+    checkpoints = [
+        (int(number), path)
+        for path in output.glob("checkpoint-*")
+        if (number := path.name.removeprefix("checkpoint-")).isdecimal()
+    ]
+    return str(max(checkpoints)[1]) if checkpoints else None
+
+
+def read_hash(path: Path) -> str:
+    """Hex sha256 of a file. Raises ToolkitError (input) when it cannot be read."""
+    try:
+        with path.open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+    except OSError as error:
+        message = f"{path}: {error.strerror or error}"
+        raise ToolkitError("input", message, "check the path after --data") from error
