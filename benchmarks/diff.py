@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, get_args
 from agents.phrases import statement
 from runtime.command_line import exit_on_error, positive_int
 from runtime.errors import ToolkitError
-from runtime.files import read_records, write_json
+from runtime.files import read_records, refuse_input, write_json
 from schemas.finer import Verdict
 from schemas.scene_graph import NEGATIVES, ElementKind, NegatedGraph, elements
 
@@ -204,6 +204,8 @@ def _main(argv: Sequence[str] | None) -> int:
     for line in table(found):
         print(line)
     if options.json:
+        runs = (options.run_a, options.run_b)
+        refuse_input(options.json, [file for run in runs for file in run.iterdir()])
         write_json(options.json, found)
     return 0
 

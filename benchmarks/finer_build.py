@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,14 +25,12 @@ from benchmarks.questions_row import Row, Source
 from benchmarks.questions_wh import wh
 from runtime.command_line import exit_on_error, positive_int
 from runtime.errors import ToolkitError
-from runtime.files import atomic_writer, partial_files, read_numbered, validate_all, write_json
+from runtime.files import abandoned_files, atomic_writer, read_numbered, validate_all, write_json
 from runtime.manifest import versions
-from schemas.scene_graph import NegatedGraph
+from schemas.scene_graph import NegatedGraph, elements
 
 DEFAULT_SEED = 17
 MANIFEST = "manifest.json"
-IMAGE_LENGTH = 200
-"""Longest image path of a row, in characters."""
 
 Setting = Callable[[Source, Parts], Iterator[Row]]
 Counts = dict[str, Counter[str]]
@@ -58,44 +57,89 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(argv: Sequence[str] | None) -> int:
     options = _parser().parse_args(argv)
-    check_output(options.output, options.overwrite)
     source = validate_all(options.input, NegatedGraph, limit=options.limit)
+    tested = _tested_against(options)
+    identity = {
+        "inputs": {options.input.name: source.sha256},
+        "seed": options.seed,
+        "settings": {"max_attributes": options.max_attributes, "limit": options.limit},
+    }
+    claim_output(options.output, identity, options.overwrite)
     counts = write_questions(options)
+    # The manifest last: without one, the questions are those of a build that was killed.
     write_json(
         options.output / MANIFEST,
-        {
+        identity
+        | {
             "agent": "finer_build",
             "versions": versions(),
-            "seed": options.seed,
-            "settings": {"max_attributes": options.max_attributes},
-            "inputs": {options.input.name: source.sha256},
+            "tested_against": tested,
+            "negatives_from": _models(options.input.with_name(MANIFEST)),
             "counts": {"graphs": source.records, **counts},
         },
     )
     for line in table(counts):
         print(line)
+    if tested["image"] < source.records:
+        print(
+            f"negatives tested against the image: {tested['image']:,} graphs, against the caption "
+            f"only: {tested['caption']:,}, not at all: {tested['none']:,}"
+        )
     print(f"wrote {options.output}")
     return 0
 
 
-def check_output(directory: Path, overwrite: bool) -> None:
-    """Raises ToolkitError("input") unless a build may write its files there.
+def _tested_against(options: argparse.Namespace) -> dict[str, int]:
+    """Graphs by what the discriminator had. Raises ToolkitError("input") without any negatives."""
+    tested = {"image": 0, "caption": 0, "none": 0}
+    usable = False
+    for _, graph in read_numbered(options.input, NegatedGraph, limit=options.limit):
+        tested[graph.tested_against or "none"] += 1
+        usable = usable or any(element.negatives for element in elements(graph))
+    if not usable:
+        message = f"{options.input}: no element has four negatives"
+        hint = "make them first: python -m agents.negative_generator GRAPHS --output DIR"
+        raise ToolkitError("input", message, hint)
+    return tested
 
-    What killed builds left half-written is removed.
+
+def _models(manifest: Path) -> dict[str, Any]:
+    """The models that the run beside the input used, where its manifest says."""
+    try:
+        found = json.loads(manifest.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    models = found.get("models") if isinstance(found, dict) else None
+    return models if isinstance(models, dict) else {}
+
+
+def claim_output(directory: Path, identity: Mapping[str, Any], overwrite: bool) -> None:
+    """Make the directory ready for a build, and remove what a killed one left.
+
+    The same build may be repeated. Raises ToolkitError("input") for a directory that holds other
+    questions, unless with `overwrite`, or other files.
     """
     if directory.exists() and not directory.is_dir():
         raise ToolkitError("input", f"{directory}: not a directory", "choose another --output")
     names = {path.name for path in directory.iterdir()} if directory.exists() else set()
-    unfinished = partial_files(directory)
-    kept = names - {path.name for path in unfinished}
-    if kept - FILES:
+    if any(name not in FILES and not name.endswith(".partial") for name in names):
         message = f"{directory}: has files that no build of questions left there"
         raise ToolkitError("input", message, "choose another --output or an empty directory")
-    if kept and not overwrite:
+    manifest = directory / MANIFEST
+    if manifest.exists() and not overwrite and not _is_of(manifest, identity):
         hint = "choose another --output, or replace them with --overwrite"
-        raise ToolkitError("input", f"{directory}: already holds questions", hint)
-    for path in unfinished:
+        raise ToolkitError("input", f"{directory}: holds the questions of another build", hint)
+    manifest.unlink(missing_ok=True)
+    for path in abandoned_files(directory):
         path.unlink()
+
+
+def _is_of(manifest: Path, identity: Mapping[str, Any]) -> bool:
+    try:
+        found = json.loads(manifest.read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return isinstance(found, dict) and all(found.get(key) == identity[key] for key in identity)
 
 
 def write_questions(options: argparse.Namespace) -> Counts:
@@ -117,26 +161,14 @@ def write_questions(options: argparse.Namespace) -> Counts:
         }
         for writer in writers.values():
             writer.writerow(Row._fields)
-        for line, graph in read_numbered(options.input, NegatedGraph, limit=options.limit):
-            image = _image(graph.image, options, line)
+        for _, graph in read_numbered(options.input, NegatedGraph, limit=options.limit):
+            image = relocate(graph.image, options.input.parent, options.output)
             parts, source = usable_parts(graph), Source(graph.id, image, options.seed)
             for name, make in makers.items():
                 rows = list(make(source, parts))
                 writers[name].writerows(rows)
                 counts[name].update(_stem(row.qtype) for row in rows)
     return counts
-
-
-def _image(image: str, options: argparse.Namespace, line: int) -> str:
-    """The image as seen from the output directory."""
-    found = relocate(image, options.input.parent, options.output)
-    if len(found) > IMAGE_LENGTH:
-        message = (
-            f"{options.input}:{line}: image: its path from {options.output} has {len(found)} "
-            f"characters, and a question takes {IMAGE_LENGTH}"
-        )
-        raise ToolkitError("input", message, "choose an --output nearer to the images")
-    return found
 
 
 def _stem(qtype: str) -> str:

@@ -26,6 +26,8 @@ from schemas.base import LongText, Record, StrictModel
 from schemas.finer import QuestionRow
 
 STEP = "finer_answer"
+_SHOWN = 100
+"""Characters of an image's path that stand in an id, which has its own limit."""
 
 
 class AskedQuestion(Record):
@@ -96,9 +98,9 @@ class _Evaluation(AgentCommand[AskedQuestion, PlainText]):
 
 
 def _ask(row: QuestionRow, source: Path, target: Path) -> Iterator[AskedQuestion]:
-    digest = hashlib.blake2b(row.model_dump_json().encode(), digest_size=8).hexdigest()
+    digest = hashlib.blake2b(row.model_dump_json().encode(), digest_size=16).hexdigest()
     path = relocate(row.image, source, target)
-    yield AskedQuestion(id=f"{row.qtype}:{row.image}:{digest}", row=row, path=path)
+    yield AskedQuestion(id=f"{row.qtype}:{row.image[-_SHOWN:]}:{digest}", row=row, path=path)
 
 
 def write_evaluation(results: Results) -> Iterator[str]:

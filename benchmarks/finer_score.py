@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from runtime.command_line import exit_on_error
 from runtime.errors import ToolkitError
-from runtime.files import read_numbered, validate_all, write_json
+from runtime.files import read_numbered, refuse_input, validate_all, write_json
 from schemas.finer import AnsweredRow, QuestionRow
 from scoring.paired_accuracy import FinerScores, LevelScore, PairedScore, score_units
 from scoring.pairing import PairingError, pair_rows
@@ -107,6 +107,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(argv: Sequence[str] | None) -> int:
     options = _parser().parse_args(argv)
+    if options.summary:
+        refuse_input(options.summary, [options.input])
     validate_all(options.input, AnsweredRow)
     if all(row.pred_idx is None for unit in read_pairs(options.input, AnsweredRow) for row in unit):
         message = f"{options.input}: no row has a pred_idx"

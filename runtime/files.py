@@ -100,9 +100,27 @@ def _writable(path: Path) -> Iterator[None]:
         raise ToolkitError("input", message, "choose another place for the result") from error
 
 
+def refuse_input(path: Path, inputs: Iterable[Path]) -> None:
+    """Raises ToolkitError("input") when a result would be written over what it is made of."""
+    if any(path.resolve() == source.resolve() for source in inputs):
+        hint = "give the result another name"
+        raise ToolkitError("input", f"{path}: is an input of this command", hint)
+
+
 def partial_files(directory: Path) -> list[Path]:
     """What killed processes left of files they were writing with `atomic_writer`."""
     return list(directory.glob(f".*{_PARTIAL}"))
+
+
+def abandoned_files(directory: Path) -> list[Path]:
+    """Those of `partial_files` whose process is gone: where no lock keeps other processes out."""
+    return [path for path in partial_files(directory) if not _is_written(path)]
+
+
+def _is_written(partial: Path) -> bool:
+    """Whether the process that made a temporary file is still alive."""
+    process = partial.name.removesuffix(_PARTIAL).rpartition(".")[2]
+    return process.isdecimal() and Path("/proc", process).exists()
 
 
 def write_jsonl(path: Path, rows: Iterable[BaseModel | Mapping[str, Any]]) -> int:

@@ -14,6 +14,10 @@ LETTERS = "ABCDE"
 # A capital letter by itself, but not the article: "A cat is …" chooses nothing.
 _LETTER = re.compile(r"(?<![\w'’-])([B-E]|A(?!\s+(?!(?:is|and|or|because)\b)[a-z]))(?![\w'’]|-\w)")
 _LONE_LETTER = re.compile(r"\W*([A-Ea-e])\W*")
+_ANSWER = re.compile(
+    r"(?i:\banswer)\s*(?i:is|:)?[\s(*:`\"']*([A-Ea-e])(?=[\s)*`\"']*(?:[.,;:)\n]|$))"
+)
+_OR = re.compile(r"\W*(?:or|and|/)\W*[A-E]\b")
 _YES_NO = re.compile(r"\b(yes|no)\b")
 
 
@@ -43,15 +47,16 @@ def doc_to_target(doc: dict[str, Any]) -> str:
 
 def chosen_option(text: str, choices: Sequence[str]) -> int | None:
     """Index of the option that an answer chooses, None where it cannot be told."""
+    text = text.rpartition("</think>")[2]
     said, options = _plain(text), [_plain(choice) for choice in choices]
     if said in options:
         return options.index(said)
     if _is_yes_no(choices):
         word = _YES_NO.search(said)
         return options.index(word[1]) if word else None
-    letter = _LONE_LETTER.fullmatch(text) or _LETTER.search(text)
+    letter = _letter(text)
     if letter:
-        index = LETTERS.index(letter[1].upper())
+        index = LETTERS.index(letter)
         return index if index < len(options) else None
     found = [index for index, option in enumerate(options) if option in said]
     return found[0] if len(found) == 1 else None
@@ -82,6 +87,19 @@ def paired_accuracy(items: Sequence[dict[str, Any]]) -> float:
         pairs.setdefault(item["pair"], []).append(item["right"])
     asked = [all(answers) for answers in pairs.values() if len(answers) == 2]
     return sum(asked) / len(asked) if asked else 0.0
+
+
+def _letter(text: str) -> str | None:
+    """The letter that an answer settles on; None where it names several, or none."""
+    lone = _LONE_LETTER.fullmatch(text)
+    stated = [found[1] for found in _ANSWER.finditer(text)]
+    named = [(found[1], found.start()) for found in _LETTER.finditer(text)]
+    if lone or stated:
+        return (lone[1] if lone else stated[-1]).upper()
+    leads = bool(named) and not text[: named[0][1]].strip(" \n(*`\"'[")
+    if leads and not _OR.match(text, named[0][1] + 1):
+        return named[0][0]
+    return named[0][0] if len({letter for letter, _ in named}) == 1 else None
 
 
 def _is_yes_no(choices: Sequence[str]) -> bool:

@@ -59,7 +59,7 @@ def test_files_hold_valid_pairs(negatives: Path, tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
     manifest = json.loads((tmp_path / "out/manifest.json").read_text())
     assert manifest["seed"] == 17
-    assert manifest["settings"] == {"max_attributes": 5}
+    assert manifest["settings"] == {"max_attributes": 5, "limit": None}
     digest = hashlib.sha256(negatives.read_bytes()).hexdigest()
     assert manifest["inputs"] == {"negatives.jsonl": digest}
     assert manifest["counts"].pop("graphs") == 12
@@ -136,10 +136,12 @@ def test_what_the_output_holds_is_not_lost(
     out = tmp_path / "out"
     assert build(negatives, out, "--limit", 1) == 0
     before = contents(out)
+    assert build(negatives, out, "--limit", 1) == 0  # the same build may be repeated
+    assert contents(out) == before
     assert build(negatives, out) == 2
     assert "--overwrite" in capsys.readouterr().err
     assert contents(out) == before
-    (out / ".wh.csv.1.partial").write_text("left by a killed build")
+    (out / ".wh.csv.999999999.partial").write_text("left by a killed build")
     assert build(negatives, out, "--overwrite") == 0
     assert {path.name for path in out.iterdir()} == FILES
     assert contents(out) != before
@@ -170,26 +172,44 @@ def test_bad_input_leaves_nothing(
     assert not (tmp_path / "out").exists()
 
 
-def test_an_image_too_far_away(
+def test_a_build_that_was_killed_before_its_manifest_is_done_again(
+    negatives: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert build(negatives, out) == 0
+    before = contents(out)
+    (out / "manifest.json").unlink()
+    (out / "wh.csv").write_text("of another build")
+    assert build(negatives, out) == 0
+    assert contents(out) == before
+
+
+def test_the_manifest_tells_what_negatives_were_tested_against(
     negatives: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    row = graph(50) | {"image": "i" * 200}
-    with negatives.open("a") as file:
-        file.write(json.dumps(row) + "\n")
-    assert build(negatives, tmp_path / "out") == 2
-    assert f"{negatives}:13: image: " in capsys.readouterr().err
-    assert list((tmp_path / "out").iterdir()) == []
+    graphs = [json.loads(line) for line in negatives.read_text().splitlines()]
+    for row, tested in zip(graphs, ("image", "caption"), strict=False):
+        row["tested_against"] = tested
+    negatives.write_text("".join(json.dumps(row) + "\n" for row in graphs))
+    (negatives.parent / "manifest.json").write_text('{"models": {"qwen": ["q-14b"]}}')
+    assert build(negatives, tmp_path / "out") == 0
+    manifest = json.loads((tmp_path / "out/manifest.json").read_text())
+    assert manifest["tested_against"] == {"image": 1, "caption": 1, "none": len(graphs) - 2}
+    assert manifest["negatives_from"] == {"qwen": ["q-14b"]}
+    assert "against the caption only: 1" in capsys.readouterr().out
 
 
-def test_graphs_without_negatives_give_empty_files(tmp_path: Path) -> None:
+def test_graphs_without_negatives_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     bare = [item | {"negatives": [], "attribute_negatives": [[]] * len(item["attributes"])}
             for item in (PUPPY, DOOR)]  # fmt: skip
     row = GRAPH | {"objects": bare, "relations": [LOOKS | {"negatives": []}]}
     source = tmp_path / "negatives.jsonl"
     source.write_text(json.dumps(row))
-    assert build(source, tmp_path / "out") == 0
-    for setting in SETTINGS:
-        assert len((tmp_path / f"out/{setting}.csv").read_text().splitlines()) == 1
+    assert build(source, tmp_path / "out") == 2
+    assert "agents.negative_generator" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_commands_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -135,7 +135,7 @@ OPTIONS = ("Yes, I can see a cat.", "Yes, I can see a dog.", "The puppy.", "A pu
     [
         ("B", 1), ("(B)", 1), ("B.", 1), (" b\n", 1), ("(b).", 1), ("**B**", 1), ("Answer: B", 1),
         ("The answer is (B) Yes, I can see a dog.", 1), ("B) Yes, I can see a dog.", 1),
-        ("B - a dog", 1), ("A is right, not B.", 0), ("A and B", 0), ("A", 0), ("E\nC", 4),
+        ("B - a dog", 1), ("A is right, not B.", 0), ("A", 0), ("E\nC", 4),
         ("A Yes, I can see a cat.", 0), ("A puppy.", 3), ("a puppy", 3), ("the puppy", 2),
         ("A cat sits there, so D", 3), ("I can't decide. C'est la vie. B", 1),
         ("I would say: yes, I can see a dog.", 1), ("**No.**", 4),
@@ -336,3 +336,27 @@ def test_what_cannot_be_scored_is_named(
     assert scored(tmp_path, table, "--summary", str(summary)) == 2
     assert said in capsys.readouterr().err
     assert not summary.exists()
+
+
+CHOICES = ["Yes, I can see it.", "No, but A.", "No, but B.", "No, but C.", "No, but D."]
+
+
+@pytest.mark.parametrize(
+    ("answer", "chosen"),
+    [
+        ("B", 1), ("b", 1), (" (C) ", 2), ("D.", 3), ("**E**", 4), ("Answer: B", 1),
+        ("answer: d", 3), ("The answer is C.", 2), ("the correct answer is (A)", 0),
+        ("(A) is wrong.\n(B) No...\nAnswer: C", 2), ("B, because I see it.", 1),
+        ("B. C would be wrong.", 1), ("I choose D", 3), ("Yes, I can see it.", 0),
+        ("<think>Option A shows a dog, but (B) could be.</think>\nC", 2),
+        ("A or B", None), ("The answer is not A, it is C.", None), ("The answer is a puppy.", None),
+        ("A cat is sitting there.", None), ("Maybe C, maybe D.", None), ("", None),
+        ("I cannot tell.", None), ("No, but B.", 2), ("It is E", 4), ("C)", 2),
+    ],
+)  # fmt: skip
+def test_both_readers_of_answers_agree(answer: str, chosen: int | None) -> None:
+    from benchmarks.exports import lmms_eval_utils
+    from benchmarks.finer_prompt import UNPARSED, chosen_option
+
+    assert chosen_option(answer, CHOICES) == (UNPARSED if chosen is None else chosen)
+    assert lmms_eval_utils.chosen_option(answer, CHOICES) == chosen
