@@ -120,7 +120,18 @@ def abandoned_files(directory: Path) -> list[Path]:
 def _is_written(partial: Path) -> bool:
     """Whether the process that made a temporary file is still alive."""
     process = partial.name.removesuffix(_PARTIAL).rpartition(".")[2]
-    return process.isdecimal() and Path("/proc", process).exists()
+    return process.isdecimal() and is_running(int(process))
+
+
+def is_running(process: int) -> bool:
+    """Whether a process of this number is alive."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return process > 0
 
 
 def write_jsonl(path: Path, rows: Iterable[BaseModel | Mapping[str, Any]]) -> int:

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import importlib
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from benchmarks.exports.questions import Questions, open_questions
 from benchmarks.exports.readme import total
 from runtime.command_line import exit_on_error
 from runtime.errors import ToolkitError
+from runtime.files import is_running
 
 FORMATS = {
     "huggingface": "benchmarks.exports.huggingface",
@@ -71,12 +73,19 @@ def _check_any(questions: Questions) -> None:
 @contextlib.contextmanager
 def _new_folder(path: Path) -> Iterator[Path]:
     """A folder that appears under its name only when complete."""
-    path = path.resolve()
-    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-        message = f"{path}: exists and is not an empty folder"
-        raise ToolkitError("config", message, "give --output a new folder, or remove this one")
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.mkdir(parents=True)
+    try:
+        path = path.resolve()
+        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+            message = f"{path}: exists and is not an empty folder"
+            raise ToolkitError("config", message, "give --output a new folder, or remove this one")
+        _remove_abandoned(path)
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        partial.mkdir(parents=True)
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
+        reason = getattr(error, "strerror", None) or error
+        raise ToolkitError(
+            "input", f"cannot write {path}: {reason}", "choose another --output"
+        ) from error
     try:
         yield partial
         if path.exists():
@@ -85,6 +94,18 @@ def _new_folder(path: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what killed exports to this folder left beside it."""
+    if not path.parent.is_dir():
+        return
+    name = re.compile(rf"\.{re.escape(path.name)}\.(\d{{1,10}})\.partial")
+    for sibling in path.parent.iterdir():
+        found = name.fullmatch(sibling.name)
+        # One of this very process can only be of another with the same number, long gone.
+        if found and (int(found[1]) == os.getpid() or not is_running(int(found[1]))):
+            shutil.rmtree(sibling, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,11 @@ SETTINGS = ("multi_obj", "multi_attr", "multi_rel", "wh", "levels")
 
 LETTERS = "ABCDE"
 
+_PUBLISHED = (
+    "agent", "versions", "seed", "settings", "inputs", "models", "prompts", "counts",
+    "tested_against", "negatives_from",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -118,12 +123,13 @@ def _image(csv_file: Path, folder: Path, image: str) -> bytes:
 
 def _provenance(manifest: Path) -> dict[str, Any]:
     """What of a manifest may be published: no command lines, no paths."""
-    if not manifest.exists():
+    if not manifest.is_file():
         return {}
     try:
         found = json.loads(manifest.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         hint = "remove it to export without provenance"
         raise ToolkitError("input", f"{manifest}: not valid JSON: {error}", hint) from None
-    keys = ("agent", "versions", "seed", "settings", "inputs", "models", "prompts", "counts")
-    return {key: found[key] for key in keys if found.get(key)}
+    if not isinstance(found, dict):
+        return {}
+    return {key: found[key] for key in _PUBLISHED if found.get(key)}

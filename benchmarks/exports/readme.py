@@ -60,8 +60,21 @@ def _provenance(questions: Questions) -> Iterator[str]:
     if not questions.provenance:
         yield "Made with grainwise; the questions came without a manifest."
         return
+    yield from _tested(questions.provenance.get("tested_against"))
     yield "Made with grainwise; from the manifest of the questions:"
     yield ""
     yield "```json"
     yield json.dumps(questions.provenance, indent=2, sort_keys=True, ensure_ascii=False)
     yield "```"
+
+
+def _tested(graphs: object) -> Iterator[str]:
+    """What the discriminator tested the negatives against, by number of graphs."""
+    if not isinstance(graphs, dict):
+        return
+    image, caption, none = (graphs.get(key, 0) for key in ("image", "caption", "none"))
+    yield (
+        f"Negatives were tested by a vision model on the images of {image} graphs, against the "
+        f"caption only of {caption}, not at all of {none}."
+    )
+    yield ""

@@ -34,7 +34,8 @@ def export(questions: Questions, folder: Path) -> None:
 
 def readme(questions: Questions) -> str:
     """How to run it, and what it holds."""
-    return _USAGE + body(questions)
+    names = [f"FINER_{name}" for name, counts in questions.counts.items() if counts]
+    return _USAGE.format(names=" ".join(names), first=names[0]) + body(questions)
 
 
 def _rows(setting: str, questions: Iterator[Question]) -> Iterator[tuple[object, ...]]:
@@ -54,7 +55,7 @@ _USAGE = """# Fine-grained negative questions for VLMEvalKit
 Put the files into `$LMUData` (default `~/LMUData`) and name them without `.tsv`:
 
 ```
-python run.py --data FINER_multi_obj FINER_multi_attr FINER_multi_rel FINER_wh --model MODEL
+python run.py --data {names} --model MODEL
 ```
 
 VLMEvalKit reports the accuracy of single questions by `category` (setting, number of elements,
@@ -62,7 +63,7 @@ side) and `l2-category` (setting). The paired accuracy comes from its file of re
 the column `pair`:
 
 ```python
-result = pandas.read_excel("MODEL_FINER_multi_obj_…_result.xlsx")
+result = pandas.read_excel("MODEL_{first}_…_result.xlsx")
 print(result.groupby("pair").hit.min().mean())
 ```
 

@@ -13,9 +13,11 @@ from itertools import chain
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
 
 from benchmarks.sources import coco, comprecap, docci, pixmo, plain, visual_genome
 from benchmarks.sources.base import BadRow, Imported, Rejected, Request, Source
+from benchmarks.sources.output import CAPTIONS, GRAPHS, REJECTED, check_output
 from runtime.command_line import exit_on_error, positive_int
 from runtime.errors import ToolkitError
 from runtime.files import atomic_writer
@@ -30,8 +32,6 @@ FORMATS = {
     "plain": plain.SOURCE,
 }
 
-CAPTIONS, GRAPHS = "captions.jsonl", "scene_graphs.jsonl"
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Import a file; exit code 2 when it is not of the format."""
@@ -43,6 +43,7 @@ def _main(argv: Sequence[str] | None) -> int:
     source = FORMATS[options.format]
     if options.images and not options.images.is_dir():
         raise ToolkitError("config", f"{options.images}: not a folder", "correct --images")
+    check_output(options.output, options.input, options.overwrite)
     request = Request(
         options.input,
         options.output,
@@ -74,6 +75,8 @@ def _parser() -> argparse.ArgumentParser:
         own.add_argument("--images", metavar="DIR", type=Path,
                          help="folder of images; rows without theirs are rejected")  # fmt: skip
         own.add_argument("--limit", metavar="N", type=positive_int, help="stop after N records")
+        own.add_argument("--overwrite", action="store_true",
+                         help="replace the import that DIR holds")  # fmt: skip
         source.add_flags(own)
     return parser
 
@@ -81,7 +84,8 @@ def _parser() -> argparse.ArgumentParser:
 def write_import(source: Source, request: Request, limit: int | None) -> Counter[str]:
     """Write the records and `rejected.jsonl`; returns how many `records`, `rows`, `parts`.
 
-    Raises ToolkitError("input") when no row could be used; nothing is written then.
+    A file of the other kind that an earlier import left is removed. Raises ToolkitError("input")
+    when no row could be used; nothing is written then.
     """
     items = _limited(_imported(source, request), limit)
     early: list[Rejected] = []
@@ -91,21 +95,28 @@ def write_import(source: Source, request: Request, limit: int | None) -> Counter
         message = f"{request.input}: no row can be used{reason}"
         raise ToolkitError("input", message, f"expected {source.expected}")
     counts = Counter(graphs=int(isinstance(first, SceneGraph)))
-    name = GRAPHS if counts["graphs"] else CAPTIONS
+    name, other = (GRAPHS, CAPTIONS) if counts["graphs"] else (CAPTIONS, GRAPHS)
     with (
         atomic_writer(request.output / name) as records,
-        atomic_writer(request.output / "rejected.jsonl") as rejected,
+        atomic_writer(request.output / REJECTED) as rejected,
     ):
         for item in chain(early, [first], items):
             if isinstance(item, Rejected):
                 counts["parts"] += len(item.parts)
                 counts["rows"] += not item.parts
-                said = {key: value for key, value in asdict(item).items() if value}
-                rejected.write(json.dumps(said, ensure_ascii=False) + "\n")
+                rejected.write(_line(item))
             else:
                 counts["records"] += 1
                 records.write(item.model_dump_json(exclude_none=True) + "\n")
+    (request.output / other).unlink(missing_ok=True)
     return counts
+
+
+def _line(item: Rejected) -> str:
+    """A line of JSON; half a surrogate pair, which UTF-8 cannot hold, stays an escape."""
+    said = {key: value for key, value in asdict(item).items() if value}
+    text = json.dumps(said, ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _is_rejected(item: Imported, early: list[Rejected]) -> bool:
@@ -151,9 +162,15 @@ def _converted(source: Source, request: Request, row: object) -> Iterator[Import
             raise row
         if not isinstance(row, dict):
             raise BadRow(f"expected an object with {source.expected}")
-        yield from list(source.convert(row, request))
+        items = list(source.convert(row, request))
+        for item in items:
+            if not isinstance(item, Rejected):
+                item.model_dump_json()  # only this finds text that cannot be written
+        yield from items
     except BadRow as problem:
         yield Rejected(str(problem))
+    except (UnicodeEncodeError, PydanticSerializationError):
+        yield Rejected("a text has half a surrogate pair (such as \\ud800), which is no character")
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"]))

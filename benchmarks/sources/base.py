@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ class Request:
         if self.images is None:
             return relocate(name, self.default_images, self.output)
         for folder in self._folders:
-            if (folder / name).is_file():
+            if os.path.isfile(folder / name):  # False also for what no file can be called
                 return relocate(name, folder, self.output)
         raise BadRow(f"image: {name} is not in {self.images}")
 

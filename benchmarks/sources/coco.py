@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.sources.base import BadRow, Request, Source, number, text
-from benchmarks.sources.readers import readable
+from benchmarks.sources.readers import loads, readable
 from runtime.errors import ToolkitError
 from schemas.scene_graph import CaptionRecord
 
@@ -20,10 +20,10 @@ EXPECTED = "a JSON object with images (id, file_name) and annotations (id, image
 
 
 def rows(path: Path) -> Iterator[tuple[str, Any]]:
-    """Each annotation, with the file name of its image under `file_name`."""
+    """Each annotation, with the file name of its image under `file_name`; images without id."""
     with readable(path):
         try:
-            data = json.loads(path.read_text(encoding="utf-8-sig"))
+            data = loads(path.read_text(encoding="utf-8-sig"))
         except (json.JSONDecodeError, RecursionError) as error:
             raise ToolkitError("input", f"{path}: not valid JSON: {error}", EXPECTED) from None
     images, annotations = (
@@ -31,10 +31,17 @@ def rows(path: Path) -> Iterator[tuple[str, Any]]:
     )
     if not isinstance(images, list) or not isinstance(annotations, list):
         raise ToolkitError("input", f"{path}: not COCO captions", f"expected {EXPECTED}")
-    names = {i.get("id"): i.get("file_name") for i in images if isinstance(i, dict)}
+    names: dict[int, object] = {}
+    for place, image in enumerate(images):
+        known = image if isinstance(image, dict) else {}
+        try:
+            names[number(known, "id")] = known.get("file_name")
+        except BadRow as problem:
+            yield f"images[{place}]", problem
     for place, annotation in enumerate(annotations):
         if isinstance(annotation, dict):
-            annotation["file_name"] = names.get(annotation.get("image_id"))
+            image_id = annotation.get("image_id")
+            annotation["file_name"] = names.get(image_id) if isinstance(image_id, int) else None
         yield f"annotations[{place}]", annotation
 
 

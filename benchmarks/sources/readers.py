@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import json
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict
 
 from benchmarks.sources.base import BadRow
+from runtime.csv_rows import csv_rows
 from runtime.errors import ToolkitError
 
 _CHUNK = 1 << 20
+_MAX_DIGITS = 600  # of a whole number; Python may be set to read no more than 640
 _START = re.compile(r"\s*\[")
 _BETWEEN = re.compile(r"[\s,]*")
 
 Row = tuple[str, Any]
+Value = TypeVar("Value")
+
+
+def _whole(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _MAX_DIGITS else math.inf
+
+
+_DECODER, _LONG_NUMBERS = json.JSONDecoder(), json.JSONDecoder(parse_int=_whole)
 
 
 @contextlib.contextmanager
@@ -31,13 +43,25 @@ def readable(path: Path) -> Iterator[None]:
     except UnicodeDecodeError as error:
         message = f"{path}: not UTF-8 text: {error.reason} at byte {error.start + 1}"
         raise ToolkitError("input", message, "save the file as UTF-8") from None
-    except csv.Error as error:
-        raise ToolkitError("input", f"{path}: not valid CSV: {error}", "correct the file") from None
+
+
+def loads(text: str) -> Any:
+    """The value of a JSON document; a number of more digits than Python reads is infinite."""
+    return _tolerant(json.JSONDecoder.decode, text)
+
+
+def _tolerant(read: Callable[..., Value], *arguments: object) -> Value:
+    """What a decoder reads. The slower one is only for files that need it."""
+    try:
+        return read(_DECODER, *arguments)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        return read(_LONG_NUMBERS, *arguments)
 
 
 def json_list(path: Path) -> Iterator[Row]:
     """Items of the JSON list that a file consists of. Only a few are in memory at a time."""
-    decode = json.JSONDecoder().raw_decode
     with readable(path), path.open(encoding="utf-8-sig") as file:
         buffer, size, number = file.read(_CHUNK), _CHUNK, 0
         start = _START.match(buffer)
@@ -50,7 +74,7 @@ def json_list(path: Path) -> Iterator[Row]:
             if buffer.startswith("]", position):
                 return
             try:
-                value, position = decode(buffer, position)
+                value, position = _tolerant(json.JSONDecoder.raw_decode, buffer, position)
             except (json.JSONDecodeError, RecursionError) as error:
                 more = file.read(size)
                 if not more:
@@ -70,7 +94,7 @@ def json_lines(path: Path) -> Iterator[Row]:
         for number, line in enumerate(file, 1):
             if line.strip():
                 try:
-                    yield f"line {number}", json.loads(line)
+                    yield f"line {number}", loads(line)
                 except (ValueError, RecursionError) as error:
                     yield f"line {number}", BadRow(f"not valid JSON: {error}")
 
@@ -81,24 +105,28 @@ def table(path: Path) -> Iterator[Row]:
     return readers.get(path.suffix, json_lines)(path)
 
 
+class _Cells(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
 def _csv_rows(path: Path) -> Iterator[Row]:
-    with readable(path), path.open(encoding="utf-8-sig", newline="") as file:
-        for number, row in enumerate(csv.DictReader(file), 1):
-            yield f"row {number}", row
+    with readable(path):
+        for number, row in csv_rows(path, _Cells):
+            yield f"line {number}", row.model_extra
 
 
 def _parquet_rows(path: Path) -> Iterator[Row]:
-    from pyarrow import ArrowInvalid
+    from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 
     with readable(path):
-        try:
-            file = ParquetFile(path)
-        except ArrowInvalid as error:
-            raise ToolkitError("input", f"{path}: not a Parquet file: {error}") from None
         number = 0
-        with file:
-            for batch in file.iter_batches(batch_size=1024):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield f"row {number}", row
+        try:
+            with ParquetFile(path) as file:
+                for batch in file.iter_batches(batch_size=1024):
+                    for row in batch.to_pylist():
+                        number += 1
+                        yield f"row {number}", row
+        except ArrowException as error:
+            message = f"{path}: not a Parquet file, or damaged after {number:,} rows: {error}"
+            raise ToolkitError("input", message, "give the file as published") from None

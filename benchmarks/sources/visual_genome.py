@@ -45,9 +45,9 @@ def _caption(row: dict[str, Any], request: Request) -> CaptionRecord:
     return CaptionRecord(id=identifier, image=image, caption=" ".join(sentences))
 
 
-def _objects(row: dict[str, Any], parts: list[str]) -> tuple[dict[object, int], list[SceneObject]]:
+def _objects(row: dict[str, Any], parts: list[str]) -> tuple[dict[int, int], list[SceneObject]]:
     """The objects that have a name, and the place of each by its `object_id`."""
-    places: dict[object, int] = {}
+    places: dict[int, int] = {}
     things: list[SceneObject] = []
     for item in objects(row, "objects" if "objects" in row else "attributes"):
         names = item.get("names")
@@ -55,7 +55,8 @@ def _objects(row: dict[str, Any], parts: list[str]) -> tuple[dict[object, int], 
         if name is None:
             parts.append(f"object {item.get('object_id')}: no name in {str(names)[:60]!r}")
             continue
-        places[item.get("object_id")] = len(things)
+        if item.get("object_id") is not None:
+            places[number(item, "object_id")] = len(things)
         things.append(SceneObject(name=name, attributes=_attributes(item, parts)))
     return places, things
 
@@ -72,10 +73,11 @@ def _attributes(item: dict[str, Any], parts: list[str]) -> tuple[str, ...]:
     return tuple(found)[:MAX_ATTRIBUTES]
 
 
-def _relations(row: dict[str, Any], places: dict[object, int], parts: list[str]) -> list[Relation]:
+def _relations(row: dict[str, Any], places: dict[int, int], parts: list[str]) -> list[Relation]:
     found: dict[tuple[int, int], Relation] = {}
     for item in objects(row, "relationships") if "relationships" in row else ():
-        subject, target = places.get(item.get("subject_id")), places.get(item.get("object_id"))
+        ends = (item.get("subject_id"), item.get("object_id"))
+        subject, target = (places.get(end) if isinstance(end, int) else None for end in ends)
         phrase = relation_phrase(str(item.get("predicate") or ""))
         part = f"relation {item.get('relationship_id')}"
         if subject is None or target is None or subject == target:

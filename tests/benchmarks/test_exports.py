@@ -6,6 +6,9 @@ import base64
 import csv
 import importlib.util
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -308,3 +311,61 @@ def test_a_folder_that_holds_something_is_left_alone(
     assert main(["vlmevalkit", str(folder), "--output", str(folder)]) == 2
     assert "exists and is not an empty folder" in capsys.readouterr().err
     assert (folder / "wh.csv").exists()
+
+
+def test_an_impossible_output_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder.parent / "empty.jsonl").touch()
+    (folder.parent / "loop").symlink_to(folder.parent / "loop")
+    for output in ("empty.jsonl/x", "empty.jsonl/x/y", "x" * 300, "loop"):
+        assert main(["vlmevalkit", str(folder), "--output", str(folder.parent / output)]) == 2
+        assert "error: cannot write" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["[1]", '"x"', "null", "7"])
+def test_a_manifest_of_something_else_is_ignored(folder: Path, content: str) -> None:
+    (folder / "manifest.json").write_text(content)
+    text = (export(folder, "vlmevalkit") / "README.md").read_text()
+    assert "came without a manifest" in text
+
+
+def test_what_killed_exports_left_is_removed(folder: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    gone, own, alive, other = (
+        folder.parent / f".{name}.{process}.partial"
+        for name, process in (
+            ("vlmevalkit", ended.pid), ("vlmevalkit", os.getpid()), ("vlmevalkit", os.getppid()),
+            ("else", ended.pid),
+        )
+    )  # fmt: skip
+    for path in (gone, own, alive, other):
+        path.mkdir()
+        (path / "FINER_wh.tsv").touch()
+    export(folder, "vlmevalkit")
+    assert [path.exists() for path in (gone, own, alive, other)] == [False, False, True, True]
+
+
+def test_vlmevalkit_readme_names_the_files_that_exist(folder: Path) -> None:
+    output = export(folder, "vlmevalkit")
+    text = (output / "README.md").read_text()
+    assert "--data FINER_multi_obj FINER_wh FINER_levels --model" in text
+    assert '"MODEL_FINER_multi_obj_…_result.xlsx"' in text
+    assert {f"{name}.tsv" for name in ("FINER_multi_obj", "FINER_wh", "FINER_levels")} == {
+        path.name for path in output.glob("*.tsv")
+    }
+
+
+@pytest.mark.parametrize("name", ["huggingface", "vlmevalkit", "lmms-eval"])
+def test_readmes_tell_what_negatives_were_tested_against(folder: Path, name: str) -> None:
+    tested = {"image": 5, "caption": 2, "none": 1}
+    (folder / "manifest.json").write_text(json.dumps({"seed": 1, "tested_against": tested}))
+    said = (
+        "Negatives were tested by a vision model on the images of 5 graphs, against the caption "
+        "only of 2, not at all of 1."
+    )
+    assert said in (export(folder, name) / "README.md").read_text()
+
+
+def test_readme_without_tests_of_negatives_says_nothing_of_them(folder: Path) -> None:
+    (folder / "manifest.json").write_text(json.dumps({"seed": 1}))
+    assert "were tested" not in (export(folder, "vlmevalkit") / "README.md").read_text()
