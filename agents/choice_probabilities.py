@@ -21,7 +21,9 @@ TOP_LOGPROBS = 20
 VOTE_TEMPERATURE = 1.0
 
 # "A" before most small words is an article; the other letters are no words of English.
-_LETTER = re.compile(r"(?<![\w'’-])(?:[B-Z]|A(?!\s+(?!(?:is|because)\b)[a-z]))(?![\w'’]|-\w)")
+_LETTER = re.compile(
+    r"(?<![\w'’-])(?:[B-Z]|A(?!\s+(?!(?:is|and|or|because)\b)[a-z]))(?![\w'’]|-\w)"
+)
 _THOUGHT_BEGINS, _THOUGHT_ENDS = "<think>", "</think>"
 _SPACES = str.maketrans("▁ĠĊ", "   ")  # how some servers spell the spaces of tokens
 _AROUND = " \t\n\r▁ĠĊ(['\"*.:)]"  # what tokenizers glue to a letter

@@ -23,7 +23,7 @@ from benchmarks.finer_score import read_pairs, score_file, table
 from runtime.command_line import CommandOptions
 from runtime.files import InputFile, atomic_writer, read_records, write_json
 from schemas.base import LongText, Record, StrictModel
-from schemas.finer import QuestionRow
+from schemas.finer import GivenRow, QuestionRow
 
 STEP = "finer_answer"
 _SHOWN = 100
@@ -87,13 +87,13 @@ class _Evaluation(AgentCommand[AskedQuestion, PlainText]):
 
     def validate(self, options: CommandOptions) -> InputFile:
         source = super().validate(options)
-        for _ in read_pairs(options.input, QuestionRow, limit=options.limit):
+        for _ in read_pairs(options.input, GivenRow, limit=options.limit):
             pass
         return source
 
     def work(self, options: CommandOptions) -> Iterator[AskedQuestion]:
         folder = options.own.images or options.input.parent
-        for row in read_records(options.input, QuestionRow, limit=options.limit):
+        for row in read_records(options.input, GivenRow, limit=options.limit):
             yield from self.items(row, folder, options.output)
 
 
@@ -163,7 +163,7 @@ EVALUATE = _Evaluation(
     FinerAnswer(),
     "benchmarks.finer evaluate",
     "Let a vision model answer the questions of a CSV file, and write its paired accuracy.",
-    QuestionRow,
+    GivenRow,
     _ask,
     ("predictions.csv", "scores.json"),
     write_evaluation,

@@ -41,6 +41,7 @@ _LONE_LETTER = re.compile(r"\W*([A-Ea-e])\W*")
 _ANSWER = re.compile(
     r"(?i:\banswer)\s*(?i:is|:)?[\s(*:`\"']*([A-Ea-e])(?=[\s)*`\"']*(?:[.,;:)\n]|$))"
 )
+_DENIED = re.compile(r"\bnot[\s(*`\"']*\Z", re.IGNORECASE)
 _OR = re.compile(r"\W*(?:or|and|/)\W*[A-E]\b")
 _YES_NO = re.compile(r"\b(yes|no)\b")
 
@@ -59,6 +60,8 @@ def chosen_option(text: str, choices: Sequence[str]) -> int:
     just a letter are read alike.
     """
     text = text.rpartition("</think>")[2]
+    if "<think>" in text:
+        return UNPARSED  # cut off before the answer
     said, options = _plain(text), [_plain(choice) for choice in choices]
     if said in options:
         return options.index(said)
@@ -77,7 +80,11 @@ def _letter(text: str) -> str | None:
     """The letter that an answer settles on; None where it names several, or none."""
     lone = _LONE_LETTER.fullmatch(text)
     stated = [found[1] for found in _ANSWER.finditer(text)]
-    named = [(found[1], found.start()) for found in _LETTER.finditer(text)]
+    named = [
+        (found[1], found.start())
+        for found in _LETTER.finditer(text)
+        if not _DENIED.search(text, 0, found.start())
+    ]
     if lone or stated:
         return (lone[1] if lone else stated[-1]).upper()
     leads = bool(named) and not text[: named[0][1]].strip(" \n(*`\"'[")

@@ -18,7 +18,7 @@ from typing import get_args
 from agents.phrases import statement
 from runtime.command_line import exit_on_error, positive_int
 from runtime.errors import ToolkitError
-from runtime.files import read_records, refuse_input, write_json
+from runtime.files import read_records, refuse_input, validate_all, write_json
 from schemas.scene_graph import Element, ElementKind, SceneGraph
 from scoring.graph_match import GraphMatch, match_graphs
 
@@ -127,11 +127,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(argv: Sequence[str] | None) -> int:
     options = _parser().parse_args(argv)
+    if options.json:
+        refuse_input(options.json, [options.predicted, options.gold])
+    for path in (options.predicted, options.gold):
+        validate_all(path, SceneGraph)
     matches = compare(options.predicted, options.gold)
     scores = score(list(matches.values()))
     print("\n".join([*table(scores), *disagreements(matches, options.show)]))
     if options.json:
-        refuse_input(options.json, [options.predicted, options.gold])
         write_json(options.json, {kind: asdict(row) for kind, row in scores.items()})
     return 0
 

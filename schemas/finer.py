@@ -151,13 +151,17 @@ class QuestionRow(StrictModel):
         return tuple(choice for choice in given if choice is not None)
 
 
-class AnsweredRow(QuestionRow):
-    """A question with the option that a model chose; other columns are left alone.
+class GivenRow(QuestionRow):
+    """A question of a CSV file; other columns, such as an index, are left alone."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class AnsweredRow(GivenRow):
+    """A question with the option that a model chose.
 
     `pred_idx` is 0-based; -1 or empty where no option could be read from the answer.
     """
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     pred_idx: Annotated[int, Field(ge=-1, le=4)] | None = None
 

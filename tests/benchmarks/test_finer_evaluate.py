@@ -349,7 +349,8 @@ CHOICES = ["Yes, I can see it.", "No, but A.", "No, but B.", "No, but C.", "No, 
         ("(A) is wrong.\n(B) No...\nAnswer: C", 2), ("B, because I see it.", 1),
         ("B. C would be wrong.", 1), ("I choose D", 3), ("Yes, I can see it.", 0),
         ("<think>Option A shows a dog, but (B) could be.</think>\nC", 2),
-        ("A or B", None), ("The answer is not A, it is C.", None), ("The answer is a puppy.", None),
+        ("A or B", None), ("The answer is not A, it is C.", 2), ("The answer is not B.", None),
+        ("<think>Maybe B", None), ("The answer is a puppy.", None),
         ("A cat is sitting there.", None), ("Maybe C, maybe D.", None), ("", None),
         ("I cannot tell.", None), ("No, but B.", 2), ("It is E", 4), ("C)", 2),
     ],
@@ -360,3 +361,17 @@ def test_both_readers_of_answers_agree(answer: str, chosen: int | None) -> None:
 
     assert chosen_option(answer, CHOICES) == (UNPARSED if chosen is None else chosen)
     assert lmms_eval_utils.chosen_option(answer, CHOICES) == chosen
+
+
+def test_other_columns_of_the_questions_are_left_alone(tmp_path: Path) -> None:
+    from benchmarks.finer_score import read_pairs
+    from schemas.finer import GivenRow
+
+    path = tmp_path / "pandas.csv"
+    head = ",image,qtype,question,choice1,choice2,choice3,choice4,choice5,gt_index,note\n"
+    path.write_text(
+        head
+        + "0,a.jpg,wh_1_pos,What?,A.,B.,C.,D.,E.,0,x\n1,a.jpg,wh_1_neg,Who?,A.,B.,C.,D.,E.,1,\n"
+    )
+    [pair] = read_pairs(path, GivenRow)
+    assert [row.gt_index for row in pair] == [0, 1]

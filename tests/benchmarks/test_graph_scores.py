@@ -176,3 +176,16 @@ def test_a_graph_without_reference_is_an_error(
     (tmp_path / "found").write_text(graph({"cat": []}, id="unknown"))
     assert main([str(tmp_path / "found"), str(GOLD)]) == 2
     assert "'unknown' is not in" in capsys.readouterr().err
+
+
+def test_nothing_is_written_over_an_input_and_an_empty_file_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gold = tmp_path / "gold.jsonl"
+    gold.write_text('{"id": "1", "image": "x.jpg", "objects": [{"name": "cat"}]}\n')
+    assert main([str(gold), str(gold), "--json", str(gold)]) == 2
+    assert "is an input" in capsys.readouterr().err and gold.read_text().startswith('{"id"')
+    empty = tmp_path / "empty.jsonl"
+    empty.write_text("")
+    assert main([str(empty), str(gold)]) == 2
+    assert "has no records" in capsys.readouterr().err
