@@ -183,9 +183,11 @@ def test_two_stores_cannot_write_one_directory(tmp_path: Path) -> None:
 
 
 def test_a_refused_store_releases_the_directory(tmp_path: Path) -> None:
-    OutcomeStore(tmp_path, FINGERPRINT).close()
+    with OutcomeStore(tmp_path, FINGERPRINT) as store:
+        store.append(value("a"))
     refusal(tmp_path, fingerprint={})
-    OutcomeStore(tmp_path, FINGERPRINT).close()
+    with OutcomeStore(tmp_path, FINGERPRINT) as store:  # refuses while another one is open
+        assert store.get("a") == value("a")
 
 
 def test_a_killed_process_loses_no_finished_outcome(tmp_path: Path) -> None:
