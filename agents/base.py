@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -31,7 +31,8 @@ class AgentContext:
 
     `folder` is what image paths are relative to; images of the web are fetched into `downloads`,
     and not at all where this is None. `answers` counts the answers taken, by backend
-    and by the model id its provider returned.
+    and by the model id its provider returned; `latency` has number and seconds of the live calls
+    of each step.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class AgentContext:
         self.seed = seed
         self._folder, self._downloads = folder, downloads
         self.answers: Counter[str] = Counter()
+        self.latency: defaultdict[str, float] = defaultdict(float)
 
     async def ask(
         self,
@@ -77,6 +79,9 @@ class AgentContext:
         parsed = await self._backends.client(step).structured(request, output, validate)
         name = self._backends.config.backend_name(step)
         self.answers[f"answers {name} {parsed.completion.model}"] += 1
+        if not parsed.cached and parsed.completion.seconds is not None:
+            self.latency[f"live:{step}"] += 1
+            self.latency[f"seconds:{step}"] += parsed.completion.seconds
         return parsed
 
     def profile(self, step: str) -> BackendConfig:
@@ -109,6 +114,15 @@ def build_request(
             temperature=profile.temperature, max_tokens=profile.max_tokens, seed=seed
         ),
     )
+
+
+def mean_latency(totals: Mapping[str, float], steps: Iterable[str]) -> dict[str, float]:
+    """Mean seconds of a live call of each step, from sums of `AgentContext.latency`."""
+    return {
+        step: totals[f"seconds:{step}"] / totals[f"live:{step}"]
+        for step in steps
+        if totals.get(f"live:{step}")
+    }
 
 
 class Agent(ABC, Generic[In, Out]):

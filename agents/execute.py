@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Generic
 
-from agents.base import AgentContext, In, Out
+from agents.base import AgentContext, In, Out, mean_latency
 from agents.command import AgentCommand, Results
 from backends.base import schema_digest
 from backends.cache import ResponseCache
@@ -87,7 +87,9 @@ class Execution(Generic[In, Out]):
         }
 
     def _prompts(self) -> dict[str, dict[str, str]]:
-        prompts = [load_prompt(step) for step in self.command.agent.steps if has_prompt(step)]
+        agent = self.command.agent
+        names = dict.fromkeys((*agent.steps, agent.name))
+        prompts = [load_prompt(name) for name in names if has_prompt(name)]
         return {p.id: {"version": p.version, "sha256": p.digest} for p in prompts}
 
     async def _check(self) -> None:
@@ -113,7 +115,7 @@ class Execution(Generic[In, Out]):
                     try:
                         return await agent.run(item, context)
                     finally:
-                        counted = {**asdict(usage), **context.answers}
+                        counted = {**asdict(usage), **context.answers, **context.latency}
                         self._usage[item.id] = counted
 
             total = sum(1 for _ in self._ids())
@@ -186,6 +188,7 @@ class Execution(Generic[In, Out]):
             prompt_tokens=totals["prompt_tokens"],
             completion_tokens=totals["completion_tokens"],
             cost_usd=totals["cost_usd"],
+            latency_s=mean_latency(totals, self.command.agent.steps),
         )
 
 

@@ -99,6 +99,8 @@ class Completion(StrictModel):
     model: str
     usage: TokenUsage = TokenUsage()
     logprobs: tuple[TokenLogprob, ...] | None = None
+    seconds: float | None = Field(default=None, exclude=True)
+    """How long the provider took; None of an answer from the cache."""
 
 
 class Backend(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -142,8 +143,10 @@ class ModelClient:
             self.usage.check_budget()
             self.usage.count("calls")
             try:
+                asked = time.monotonic()
                 async with asyncio.timeout(self.config.timeout_s):
                     completion = self._priced(await self.backend.complete(request, output))
+                completion = completion.model_copy(update={"seconds": time.monotonic() - asked})
             except TimeoutError as error:
                 raise self._timeout() from error
             except ToolkitError as error:

@@ -61,9 +61,10 @@ def _json(text: str, output: type[T]) -> T:
 
 def correction_turn(request: ModelRequest, answer: str, error: ToolkitError) -> ModelRequest:
     """The same request with the wrong answer and what was wrong with it appended."""
+    wanted = "answer" if error.kind == "semantic" else "JSON object"
     complaint = (
         f"That answer cannot be used: {error.message}\n"
-        "Answer again with the corrected JSON object only."
+        f"Answer again with the corrected {wanted} only."
     )
     turns = (
         Message(role="assistant", content=answer),

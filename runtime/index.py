@@ -28,6 +28,10 @@ COMMANDS = {
         "benchmarks.exports",
         "questions → Hugging Face, VLMEvalKit, lmms-eval; pairs → TRL, LLaMA-Factory, ms-swift",
     ),
+    "rectifier": (
+        "agents.rectifier",
+        "questions → responses corrected with a critic, step by step",
+    ),
     "rp-dpo": ("training.rp_dpo", "preference pairs with margins → a tuned model"),
     "dpo": ("training.dpo", "preference pairs → a tuned model"),
     "sft": ("training.sft", "answers → a tuned model"),

@@ -34,6 +34,8 @@ class Execution:
     prompt_tokens: int
     completion_tokens: int
     cost_usd: float
+    latency_s: Mapping[str, float]
+    """Mean seconds of a live call of each step."""
 
 
 def build_manifest(
@@ -95,6 +97,7 @@ def _execution(execution: Execution) -> dict[str, Any]:
         "prompt_tokens": execution.prompt_tokens,
         "completion_tokens": execution.completion_tokens,
         "cost_usd": round(execution.cost_usd, 6),
+        "latency_s": {step: round(mean, 4) for step, mean in execution.latency_s.items()},
     }
 
 

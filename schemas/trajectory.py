@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+import hashlib
+import json
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from schemas.base import Identifier, LongText, Record, StrictModel
 from schemas.preference import ChatMessage
@@ -45,17 +47,31 @@ class Feedback(StrictModel):
         return self
 
 
+_Stripped = Annotated[LongText, StringConstraints(strip_whitespace=True)]
+
+
 class QuestionRecord(Record):
-    """A row of `questions.jsonl`.
+    """A row of `questions.jsonl`; other keys are left alone.
 
     With a `response`, the loop starts from it instead of asking the model. `caption` describes
-    the image, for backends without vision.
+    the image, for backends without vision. A row without an id is known by what it asks.
     """
 
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
     image: str
-    question: LongText
-    response: LongText | None = None
+    question: _Stripped
+    response: _Stripped | None = None
     caption: LongText | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_by_content(cls, row: Any) -> Any:
+        if not isinstance(row, dict) or row.get("id") is not None:
+            return row
+        content = json.dumps([row.get("image"), row.get("question"), row.get("response")])
+        digest = hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
+        return row | {"id": digest}
 
 
 class CriticInput(StrictModel):
@@ -81,14 +97,20 @@ class Ratings(StrictModel):
 
 
 class Trajectory(Record):
-    """A row of `trajectories.jsonl`: all responses in order, from the first to `final`."""
+    """A row of `trajectories.jsonl`: all responses in order, from the first to `final`.
+
+    `caption` is what stood for the image; None where the image was shown. `given` says that the
+    first response came with the question.
+    """
 
     image: str
     question: LongText
+    caption: LongText | None = None
     steps: Annotated[tuple[Step, ...], Field(min_length=1)]
     final: LongText
     stopped: Stopped
     ratings: Ratings | None = None
+    given: bool = False
 
 
 class RevisionExample(StrictModel):

@@ -23,6 +23,7 @@ from schemas.judgement import (
     CategoryAnswer,
     CategoryQuestion,
 )
+from tests.servers.rectification import criticise, describe, revise
 
 TASKS: dict[str, tuple[type[BaseModel], type[BaseModel]]] = {
     "response_parser": (ParseInput, ParsedResponse),
@@ -39,7 +40,8 @@ _INPUT = re.compile(r"<input>(.*?)</input>", re.DOTALL)
 class Answers:
     """Texts by request; a question asked twice is worked out once.
 
-    `captions` by sha256 of an image are what the discriminator sees in it.
+    `captions` by sha256 of an image are what the discriminator, the critic and the model that it
+    criticises see in it.
     """
 
     def __init__(
@@ -55,8 +57,14 @@ class Answers:
         if self._source == "fixed":
             return json.dumps(fixed_answer(body.get("response_format") or {}))
         if body["messages"][0]["role"] == "user":
-            return choose(_text(body["messages"][0]))
+            question = _text(body["messages"][0])
+            lettered = _LETTERS.search(question) or not self._captions
+            return choose(question) if lettered else describe(self._caption(body), question)
         task, inputs = task_and_inputs(body["messages"])
+        if task == "rectifier":
+            return revise(inputs)
+        if task == "critic":
+            return criticise(self._caption(body), json.loads(inputs)["response"])
         if task == "discriminator":
             inputs = self._seen(inputs, body["messages"])
         if (task, inputs) not in self._known:
@@ -69,6 +77,11 @@ class Answers:
         for digest in image_digests(messages):
             question = question.model_copy(update={"caption": self._captions[digest]})
         return question.model_dump_json()
+
+    def _caption(self, body: dict[str, Any]) -> str:
+        """What is seen in the one image that is shown."""
+        (digest,) = image_digests(body["messages"])
+        return self._captions[digest]
 
     async def _ask_rules(self, task: str, inputs: str) -> str:
         from backends.rules.driver import RulesBackend
