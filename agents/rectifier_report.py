@@ -62,7 +62,7 @@ class RectifierReport:
             "revised": self.revised / n,
             "mean_steps": self.revisions / n,
             "stopped": dict(sorted(self.stopped.items())),
-            "calls": dict(self.calls) | {"total": self.calls.total()},
+            "calls": dict(+self.calls) | {"total": self.calls.total()},
             "calls_per_question": self.calls.total() / n,
             "consistency": {side: total / n for side, total in self.consistency.items()},
             "rated_by": "rater" if self.rated else "critic",
@@ -103,7 +103,7 @@ def lines(report: RectifierReport) -> Iterator[str]:
         f"{report.questions:,} questions: {found['revised']:.1%} revised, "
         f"{found['mean_steps']:.2f} steps on average; ended: {ended or 'none'}"
     )
-    calls = ", ".join(f"{n:,} {step}" for step, n in report.calls.items() if n)
+    calls = ", ".join(f"{n:,} {step}" for step, n in (+report.calls).items())
     yield f"calls: {calls or 'none'} ({found['calls_per_question']:.2f} a question)"
     consistency = found["consistency"]
     yield f"consistency: {consistency['before']:.3f} → {consistency['after']:.3f}"

@@ -10,10 +10,12 @@ import pytest
 from runtime.files import read_records
 from schemas.record import ImageRecord
 from schemas.scene_graph import CaptionRecord, SceneGraph, elements
+from schemas.trajectory import QuestionRecord
 from scoring.content_words import content, stem, words
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 MINI = EXAMPLES / "finer-mini"
+QUESTIONS = list(read_records(MINI / "questions.jsonl", QuestionRecord))
 CAPTIONS = list(read_records(MINI / "captions.jsonl", CaptionRecord))
 GRAPHS = list(read_records(MINI / "scene_graphs.gold.jsonl", SceneGraph))
 
@@ -50,3 +52,9 @@ def test_graphs_follow_the_form(graph: SceneGraph) -> None:
             assert element.text.startswith(("is ", "are "))
         if element.kind == "attribute":
             assert " " in element.text or element.text.endswith("ing"), element.text
+
+
+def test_every_photograph_has_a_question_with_its_caption() -> None:
+    asked = {row.id: (row.image, row.caption) for row in QUESTIONS}
+    assert asked == {row.id: (row.image, row.caption) for row in CAPTIONS}
+    assert all(row.question.endswith((".", "?")) for row in QUESTIONS)

@@ -227,7 +227,7 @@ def test_the_report_counts_what_was_asked_and_what_is_wrong_no_more() -> None:
         report.add(trajectory)
     found = report.as_dict()
     assert found["revised"] == pytest.approx(2 / 3) and found["mean_steps"] == 1.0
-    assert found["calls"] == {"critic": 5, "model": 6, "rater": 0, "total": 11}
+    assert found["calls"] == {"critic": 5, "model": 6, "total": 11}
     assert found["stopped"] == {"max_steps": 1, "satisfied": 2}
     # Nobody judged the last response of the third: what was said of the one before counts.
     assert found["last_response_not_judged"] == 1
