@@ -63,12 +63,12 @@ class FinerAnswer(Agent[AskedQuestion, PlainText]):
 
     async def run(self, item: AskedQuestion, context: AgentContext) -> PlainText:
         """Raises ToolkitError when there is no whole answer: refused, cut off, no image."""
-        profile = context.profile(STEP)
+        profile, row = context.profile(STEP), item.row
         request = ModelRequest(
             task=STEP,
             prompt_version=PROMPT_VERSION,
-            inputs=ShownQuestion(question=item.row.question, choices=item.row.choices),
-            messages=(Message(role="user", content=prompt(item.row)),),
+            inputs=ShownQuestion(question=row.question, choices=row.choices),
+            messages=(Message(role="user", content=prompt(row.question, row.choices)),),
             images=() if self.text_only else (await context.image(item.path),),
             sampling=Sampling(
                 temperature=profile.temperature, max_tokens=profile.max_tokens, seed=context.seed

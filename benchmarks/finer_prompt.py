@@ -1,41 +1,36 @@
-"""What a model is asked in the published evaluation, and how its answer is read (spec 3.5)."""
+"""What a model is asked in the published evaluation, and how its answer is read (spec 3.5).
+
+Stands alone: the lmms-eval export copies this file into its `utils.py`.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from schemas.finer import QuestionRow
-
 PROMPT_VERSION = "1"
 LETTERS = "ABCDE"
 UNPARSED = -1
 
 
-def prompt(row: QuestionRow) -> str:
+def prompt(question: str, choices: Sequence[str]) -> str:
     """The user message: that of the published evaluation, with as many letters as options.
 
     A question whose options are Yes and No is asked as it is, without letters.
     """
-    if _is_yes_no(row.choices):
-        return f"{row.question}\n\nPlease answer with Yes or No."
-    letters = LETTERS[: len(row.choices)]
-    options = [f"({letter}) {text}" for letter, text in zip(letters, row.choices, strict=True)]
+    if _is_yes_no(choices):
+        return f"{question}\n\nPlease answer with Yes or No."
+    letters = LETTERS[: len(choices)]
+    options = "\n".join(f"({LETTERS[index]}) {text}" for index, text in enumerate(choices))
     among = ", ".join(letters[:-1]) + (", or " if len(letters) > 2 else " or ") + letters[-1]
-    return "\n".join(
-        [
-            "Select the best answer for the multiple-choice question.",
-            "",
-            row.question,
-            "",
-            *options,
-            "",
-            f"Please answer with a single capital letter ({among}):",
-        ]
+    return (
+        f"Select the best answer for the multiple-choice question.\n\n{question}\n\n{options}\n\n"
+        f"Please answer with a single capital letter ({among}):"
     )
 
 
-# A capital letter by itself, but not the article: "A cat is …" chooses nothing.
+# A capital letter by itself, but not the article: "A cat is …" chooses nothing. It is much like
+# that of agents.choice_probabilities, which a file that stands alone cannot share.
 _LETTER = re.compile(r"(?<![\w'’-])([B-E]|A(?!\s+(?!(?:is|and|or|because)\b)[a-z]))(?![\w'’]|-\w)")
 _LONE_LETTER = re.compile(r"\W*([A-Ea-e])\W*")
 _ANSWER = re.compile(
