@@ -15,12 +15,11 @@ from __future__ import annotations
 import math
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from agents.base import Agent, AgentContext, gather
-from agents.command import AgentCommand, Flags, relocate
+from agents.command import AgentCommand, Flags, moved
 from agents.discriminator_report import write_discriminated
 from agents.discriminator_rounds import LETTERS, ElementTest, Evidence, Thresholds
 from runtime.command_line import CommandOptions, positive_int, share
@@ -104,10 +103,6 @@ class _Discrimination(AgentCommand[NegatedGraph, DiscriminatedGraph]):
         return source
 
 
-def _moved(row: NegatedGraph, source: Path, target: Path) -> Iterator[NegatedGraph]:
-    yield row.model_copy(update={"image": relocate(row.image, source, target)})
-
-
 def _entropy(text: str) -> float:
     """An argparse type: an entropy of five options."""
     highest = math.log(len(LETTERS))
@@ -154,7 +149,7 @@ COMMAND = _Discrimination(
     "agents.discriminator",
     "Keep the negatives that a vision model can tell from what the image shows.",
     NegatedGraph,
-    _moved,
+    moved,
     ("negatives.jsonl", "verdicts.jsonl"),
     write_discriminated,
     Flags(_add_flags, _agent, _backends),
