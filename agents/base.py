@@ -43,7 +43,8 @@ class AgentContext:
     ) -> None:
         self._backends = backends
         self.seed = seed
-        self._folder, self._downloads = folder, downloads
+        self.folder = folder
+        self._downloads = downloads
         self.answers: Counter[str] = Counter()
 
     async def ask(
@@ -89,7 +90,7 @@ class AgentContext:
 
     async def image(self, path: str) -> ImageInput:
         """An image of a record, to be shown. Raises ToolkitError("image") if it cannot be read."""
-        return await asyncio.to_thread(open_image, path, self._folder, self._downloads)
+        return await asyncio.to_thread(open_image, path, self.folder, self._downloads)
 
 
 def build_request(
