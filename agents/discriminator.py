@@ -24,7 +24,7 @@ from agents.discriminator_report import write_discriminated
 from agents.discriminator_rounds import LETTERS, ElementTest, Evidence, Thresholds
 from runtime.command_line import CommandOptions, positive_int, share
 from runtime.errors import ToolkitError
-from runtime.files import InputFile, read_numbered
+from runtime.files import InputFile, validate_all
 from schemas.finer import DiscriminatedGraph
 from schemas.scene_graph import (
     NEGATIVES,
@@ -95,12 +95,11 @@ class _Discrimination(AgentCommand[NegatedGraph, DiscriminatedGraph]):
     """An agent command whose rows may need a caption."""
 
     def validate(self, options: CommandOptions) -> InputFile:
-        source = super().validate(options)
-        if options.own.text_only:
-            for number, row in read_numbered(options.input, NegatedGraph, limit=options.limit):
-                if row.caption is None:
-                    raise _no_caption(f"{options.input}:{number}")
-        return source
+        def visit(number: int, row: NegatedGraph) -> None:
+            if options.own.text_only and row.caption is None:
+                raise _no_caption(f"{options.input}:{number}")
+
+        return validate_all(options.input, NegatedGraph, limit=options.limit, visit=visit)
 
 
 def _entropy(text: str) -> float:
