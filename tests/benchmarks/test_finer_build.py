@@ -259,16 +259,3 @@ def test_the_commands_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(listed.count(f"  {name} ") == 2 for name in COMMANDS)
     assert main(["biuld"]) == 2
     assert "build" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("command", [(), ("build",), ("score",), ("evaluate",)])
-def test_help_loads_nothing_heavy(command: tuple[str, ...]) -> None:
-    code = (
-        "import sys\nfrom benchmarks.finer import main\n"
-        f"try:\n    main([*{command!r}, '--help'])\nexcept SystemExit:\n    pass\n"
-        "heavy = {'litellm', 'torch', 'spacy', 'ray', 'numpy', 'pyarrow', 'instructor', 'pandas'}\n"
-        "print('loaded', sorted(heavy & set(sys.modules)), file=sys.stderr)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    assert "usage: " in done.stdout
-    assert done.stderr.splitlines()[-1] == "loaded []"
