@@ -7,7 +7,6 @@ columns of the published benchmark, and `manifest.json` (FINER section 2.4, spec
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import sys
@@ -25,6 +24,7 @@ from benchmarks.questions_parts import Parts, usable_parts
 from benchmarks.questions_row import Row, Source
 from benchmarks.questions_wh import wh
 from runtime.command_line import exit_on_error, positive_int
+from runtime.csv_rows import csv_writer
 from runtime.errors import ToolkitError
 from runtime.files import (
     InputFile,
@@ -36,9 +36,9 @@ from runtime.files import (
 )
 from runtime.manifest import versions
 from runtime.store import check_fingerprint, open_locked
+from schemas.config import RunConfig
 from schemas.scene_graph import NegatedGraph, elements
 
-DEFAULT_SEED = 17
 MANIFEST, _LOCK = "manifest.json", ".lock"
 
 Setting = Callable[[Source, Parts], Iterator[Row]]
@@ -158,17 +158,12 @@ def write_questions(options: argparse.Namespace) -> Counts:
     makers = settings(options.max_attributes)
     counts: Counts = {name: Counter() for name in makers}
     with ExitStack() as files:
-        # Quoted, as Python leaves a lone carriage return in an image's name bare.
         writers = {
-            name: csv.writer(
-                files.enter_context(atomic_writer(options.output / f"{name}.csv")),
-                lineterminator="\n",
-                quoting=csv.QUOTE_NONNUMERIC,
+            name: csv_writer(
+                files.enter_context(atomic_writer(options.output / f"{name}.csv")), Row._fields
             )
             for name in makers
         }
-        for writer in writers.values():
-            writer.writerow(Row._fields)
         for graph in read_records(options.input, NegatedGraph, limit=options.limit):
             image = relocate(graph.image, options.input.parent, options.output)
             parts, source = usable_parts(graph), Source(graph.id, image, options.seed)
@@ -199,8 +194,8 @@ def _parser() -> argparse.ArgumentParser:
     add: Callable[..., Any] = parser.add_argument
     add("input", metavar="NEGATIVES", type=Path, help="negatives.jsonl, or Parquet")
     add("--output", metavar="DIR", type=Path, required=True, help="directory for the CSV files")
-    add("--seed", metavar="N", type=int, default=DEFAULT_SEED,
-        help=f"seed of everything random (default: {DEFAULT_SEED})")  # fmt: skip
+    add("--seed", metavar="N", type=int, default=RunConfig().seed,
+        help="seed of everything random (default: %(default)s)")  # fmt: skip
     add("--max-attributes", metavar="N", type=positive_int, default=MAX_ATTRIBUTES,
         help=f"most attributes of a question (default: {MAX_ATTRIBUTES})")  # fmt: skip
     add("--limit", metavar="N", type=positive_int, help="use only the first N graphs")

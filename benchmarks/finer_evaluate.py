@@ -7,7 +7,6 @@ The model gets the image and the prompt of the published evaluation, and answers
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import sys
 from argparse import ArgumentParser, Namespace
@@ -21,6 +20,7 @@ from backends.base import Message, ModelRequest, PlainText, Sampling
 from benchmarks.finer_prompt import PROMPT_VERSION, chosen_option, prompt
 from benchmarks.finer_score import read_pairs, score_file, table
 from runtime.command_line import CommandOptions
+from runtime.csv_rows import csv_writer
 from runtime.files import InputFile, atomic_writer, read_records, write_json
 from schemas.base import LongText, Record, StrictModel
 from schemas.finer import GivenRow, QuestionRow
@@ -134,13 +134,11 @@ def write_evaluation(results: Results) -> Iterator[str]:
 def _write_predictions(path: Path, results: Results) -> None:
     columns = [*QuestionRow.model_fields, "pred_idx", "prediction"]
     with atomic_writer(path) as file:
-        # Quoted, as Python leaves a lone carriage return bare, which no reader takes.
-        writer = csv.DictWriter(file, columns, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-        writer.writeheader()
+        writer = csv_writer(file, columns)
         for item, outcome in zip(results.items(), results.outcomes(), strict=True):
             text = outcome.value["text"] if outcome.value else ""
             chosen = chosen_option(text, item.row.choices)
-            writer.writerow(item.row.model_dump() | {"pred_idx": chosen, "prediction": text})
+            writer.writerow([*item.row.model_dump().values(), chosen, text])
 
 
 def _add_flags(parser: ArgumentParser) -> None:
