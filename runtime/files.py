@@ -111,8 +111,12 @@ def writable(path: Path) -> Iterator[None]:
 
 
 def refuse_input(path: Path, inputs: Iterable[Path]) -> None:
-    """Raises ToolkitError("input") when a result would be written over what it is made of."""
-    if any(path.resolve() == source.resolve() for source in inputs):
+    """Raises ToolkitError("input") when a result would be written over what it is made of.
+
+    Links to an input count as it.
+    """
+    exists = os.path.exists
+    if exists(path) and any(exists(source) and path.samefile(source) for source in inputs):
         hint = "give the result another name"
         raise ToolkitError("input", f"{path}: is an input of this command", hint)
 
