@@ -32,11 +32,12 @@ def prompt(question: str, choices: Sequence[str]) -> str:
 # A capital letter by itself, but not the article: "A cat is …" chooses nothing. It is much like
 # that of agents.choice_probabilities, which a file that stands alone cannot share.
 _LETTER = re.compile(r"(?<![\w'’-])([B-E]|A(?!\s+(?!(?:is|and|or|because)\b)[a-z]))(?![\w'’]|-\w)")
-_LONE_LETTER = re.compile(r"\W*([A-Ea-e])\W*")
+_LONE_LETTER = re.compile(r"\W*(?:(?i:option)\b\W*)?([A-Ea-e])\W*")
 _ANSWER = re.compile(
-    r"(?i:\banswer)\s*(?i:is|:)?[\s(*:`\"']*([A-Ea-e])(?=[\s)*`\"']*(?:[.,;:)\n]|$))"
+    r"(?i:\banswer|\boption\s*(?:is|:))\s*(?i:is|:)?[\s(*:`\"']*(?:(?i:option)\b[\s(*`\"']*)?"
+    r"([A-Ea-e])(?=[\s)*`\"']*(?:[.,;:)\n]|$))"
 )
-_DENIED = re.compile(r"\bnot[\s(*`\"']*\Z", re.IGNORECASE)
+_DENIED = re.compile(r"\bnot(?:\s+option)?\b[\s(*`\"']*\Z", re.IGNORECASE)
 _OR = re.compile(r"\W*(?:or|and|/)\W*[A-E]\b")
 _YES_NO = re.compile(r"\b(yes|no)\b")
 
@@ -45,11 +46,11 @@ def chosen_option(text: str, choices: Sequence[str]) -> int:
     """Index of the option that an answer chooses, -1 (unparsed) where none can be told.
 
     What stands before "</think>" is left out. Then, in this order: the whole answer is the text of
-    an option; it is one letter; what the last "answer: B" or "the answer is B" says; the letter it
-    begins with, as in "(B)", "B." or "**B**"; the only capital letter that stands by itself; the
-    only option whose text stands in the answer. Of several letters none is chosen, and none by a
-    letter beyond the options. Where the options are Yes and No, it is the first of these words.
-    Case and spacing of texts do not matter.
+    an option; it is one letter, or "option b"; what the last "answer: B" or "the answer is option
+    b" says; the letter it begins with, as in "(B)", "B." or "**B**"; the only capital letter that
+    stands by itself; the only option whose text stands in the answer. Of several letters none is
+    chosen, and none by a letter beyond the options. Where the options are Yes and No, it is the
+    first of these words. Case and spacing of texts do not matter.
 
     The published script takes the first a to e of either case, inside words too; answers that are
     just a letter are read alike.

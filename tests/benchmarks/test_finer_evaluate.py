@@ -173,10 +173,23 @@ CHOICES = ["Yes, I can see it.", "No, but A.", "No, but B.", "No, but C.", "No, 
         ("<think>Maybe B", -1), ("The answer is a puppy.", -1),
         ("A cat is sitting there.", -1), ("Maybe C, maybe D.", -1), ("", -1),
         ("I cannot tell.", -1), ("No, but B.", 2), ("It is E", 4), ("C)", 2),
+        ("the answer is option b", 1), ("The answer is: option (b).", 1), ("Option b.", 1),
+        ("**option c**", 2), ("The correct option is d.", 3), ("correct option: **e**", 4),
+        ("the answer is a", 0), ("the answer is option a.", 0), ("the answer is a dog", -1),
+        ("the answer is an option", -1), ("the option is a good one", -1),
+        ("The answer is not option B.", -1), ("it is not option b.", -1), ("options a, b", -1),
+        ("option a or option b.", -1),
     ],
 )  # fmt: skip
 def test_what_an_answer_says_of_the_letters(answer: str, chosen: int) -> None:
     assert chosen_option(answer, CHOICES) == chosen
+
+
+def test_an_article_is_no_letter() -> None:
+    choices = ("A cat.", "A dog.", "No animal.")
+    assert chosen_option("the answer is a dog", choices) == 1
+    assert chosen_option("The answer is a dog, not a cat.", choices) == -1
+    assert chosen_option("the answer is a bird", choices) == -1
 
 
 def test_a_letter_beyond_the_options_chooses_none() -> None:
