@@ -44,7 +44,8 @@ class AgentContext:
     ) -> None:
         self._backends = backends
         self.seed = seed
-        self._folder, self._downloads = folder, downloads
+        self.folder = folder
+        self._downloads = downloads
         self.answers: Counter[str] = Counter()
         self.latency: defaultdict[str, float] = defaultdict(float)
 
@@ -94,7 +95,7 @@ class AgentContext:
 
     async def image(self, path: str) -> ImageInput:
         """An image of a record, to be shown. Raises ToolkitError("image") if it cannot be read."""
-        return await asyncio.to_thread(open_image, path, self._folder, self._downloads)
+        return await asyncio.to_thread(open_image, path, self.folder, self._downloads)
 
 
 def build_request(
@@ -133,6 +134,8 @@ class Agent(ABC, Generic[In, Out]):
     """What the agent asks; each step may have a backend of its own, and mostly has a prompt."""
     needs: Mapping[str, set[str]] = MappingProxyType({})
     """Capabilities that a step's backend must have: `{"discriminator": {"vision"}}`."""
+    votes: Mapping[str, int] = MappingProxyType({})
+    """Calls in place of one of a step where its backend gives no log-probabilities."""
     settings: Mapping[str, Any] = MappingProxyType({})
     """What the agent's own flags were set to: plain JSON values, part of the run's identity."""
 

@@ -11,10 +11,9 @@ import sys
 from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 from agents.base import Agent, AgentContext, gather
-from agents.command import AgentCommand, Flags, Results, relocate
+from agents.command import AgentCommand, Flags, Results, moved
 from agents.phrases import statement
 from agents.scene_graph_checks import prune, unsupported
 from agents.scene_graph_merge import merge, split_sentences
@@ -153,10 +152,6 @@ def write_graphs(results: Results) -> Iterator[str]:
     )
 
 
-def _moved(row: CaptionRecord, source: Path, target: Path) -> Iterator[CaptionRecord]:
-    yield row.model_copy(update={"image": relocate(row.image, source, target)})
-
-
 def _add_flags(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("--by-sentence", action="store_true",
@@ -170,7 +165,7 @@ COMMAND = AgentCommand(
     "agents.caption_parser",
     "Parse captions into scene graphs: objects, attributes, relations.",
     CaptionRecord,
-    _moved,
+    moved,
     ("scene_graphs.jsonl",),
     write_graphs,
     Flags(_add_flags, lambda own: CaptionParser(own.by_sentence, own.verify)),

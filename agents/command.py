@@ -113,6 +113,11 @@ def relocate(image: str, source: Path, target: Path) -> str:
     return os.path.relpath(source.resolve() / image, target.resolve())
 
 
+def moved(row: Any, source: Path, target: Path) -> Iterator[Any]:
+    """A row that is one unit of work: as it is, but its image relocated."""
+    yield row.model_copy(update={"image": relocate(row.image, source, target)})
+
+
 def _with_flags(config: Config, options: CommandOptions) -> Config:
     """The flags win over the file."""
     flags = {

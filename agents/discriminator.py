@@ -15,17 +15,16 @@ from __future__ import annotations
 import math
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from agents.base import Agent, AgentContext, gather
-from agents.command import AgentCommand, Flags, relocate
+from agents.command import AgentCommand, Flags, moved
 from agents.discriminator_report import write_discriminated
 from agents.discriminator_rounds import LETTERS, ElementTest, Evidence, Thresholds
 from runtime.command_line import CommandOptions, positive_int, share
 from runtime.errors import ToolkitError
-from runtime.files import InputFile, read_numbered
+from runtime.files import InputFile, validate_all
 from schemas.finer import DiscriminatedGraph
 from schemas.scene_graph import (
     NEGATIVES,
@@ -46,6 +45,7 @@ class Discriminator(Agent[NegatedGraph, DiscriminatedGraph]):
         self.thresholds, self.text_only = thresholds or Thresholds(), text_only
         self.settings = {**asdict(self.thresholds), "text_only": text_only}
         self.needs: Mapping[str, set[str]] = {} if text_only else {"discriminator": {"vision"}}
+        self.votes = {"discriminator": self.thresholds.votes}
 
     async def run(self, item: NegatedGraph, context: AgentContext) -> DiscriminatedGraph:
         """The graph with what survived, and all verdicts.
@@ -70,7 +70,7 @@ class Discriminator(Agent[NegatedGraph, DiscriminatedGraph]):
         return DiscriminatedGraph(id=item.id, graph=graph, verdicts=verdicts)
 
     def estimate(self, item: NegatedGraph) -> dict[str, int]:
-        """All rounds of every element; without log-probabilities there are `votes` times more."""
+        """All rounds of every element."""
         count = sum(len(element.negatives) == NEGATIVES for element in elements(item))
         rounds = self.thresholds.max_rounds
         return {"discriminator": count * rounds, "negative_generator": count * (rounds - 1)}
@@ -96,16 +96,11 @@ class _Discrimination(AgentCommand[NegatedGraph, DiscriminatedGraph]):
     """An agent command whose rows may need a caption."""
 
     def validate(self, options: CommandOptions) -> InputFile:
-        source = super().validate(options)
-        if options.own.text_only:
-            for number, row in read_numbered(options.input, NegatedGraph, limit=options.limit):
-                if row.caption is None:
-                    raise _no_caption(f"{options.input}:{number}")
-        return source
+        def visit(number: int, row: NegatedGraph) -> None:
+            if options.own.text_only and row.caption is None:
+                raise _no_caption(f"{options.input}:{number}")
 
-
-def _moved(row: NegatedGraph, source: Path, target: Path) -> Iterator[NegatedGraph]:
-    yield row.model_copy(update={"image": relocate(row.image, source, target)})
+        return validate_all(options.input, NegatedGraph, limit=options.limit, visit=visit)
 
 
 def _entropy(text: str) -> float:
@@ -154,7 +149,7 @@ COMMAND = _Discrimination(
     "agents.discriminator",
     "Keep the negatives that a vision model can tell from what the image shows.",
     NegatedGraph,
-    _moved,
+    moved,
     ("negatives.jsonl", "verdicts.jsonl"),
     write_discriminated,
     Flags(_add_flags, _agent, _backends),

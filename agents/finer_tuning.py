@@ -13,22 +13,20 @@ import random
 import re
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from agents.base import Agent, AgentContext
 from agents.caption_parser import CaptionParser
-from agents.command import AgentCommand, Flags, relocate
+from agents.command import AgentCommand, Flags, moved
 from agents.draws import seeded
 from agents.negative_generator import element_question, generate
 from agents.tuning_draw import MAX_ATTRIBUTES, Draft, draw
 from agents.tuning_files import Mixture, is_excluded, read_exclusions, write_pairs
 from agents.tuning_phrases import QUESTIONS, SLOT, tuples, wh_template, wh_tuples
-from runtime.command_line import CommandOptions, positive_int
+from runtime.command_line import positive_int
 from runtime.errors import ToolkitError
-from runtime.files import read_records
 from schemas.config import RulesConfig
 from schemas.preference import ChatMessage, ImagePart, TextPart
 from schemas.scene_graph import CaptionRecord, SceneGraph
@@ -46,7 +44,10 @@ _WORD = re.compile(r"[a-z0-9]+")
 
 
 class FinerTuning(Agent[TuningRecord, TuningPairs]):
-    """Phrases of the four kinds, one negative each, and the tuples made of them."""
+    """Phrases of the four kinds, one negative each, and the tuples made of them.
+
+    Nothing is asked about a record that `excluded` names: by its id, or its image's name or sha256.
+    """
 
     name = "finer_tuning"
     steps = ("caption_parser", "negative_generator", "finer_tuning")
@@ -54,7 +55,7 @@ class FinerTuning(Agent[TuningRecord, TuningPairs]):
     def __init__(
         self, mixture: Mixture | None = None, excluded: frozenset[str] = frozenset()
     ) -> None:
-        self.mixture = mixture or Mixture()
+        self.mixture, self.excluded = mixture or Mixture(), excluded
         digest = hashlib.sha256("\n".join(sorted(excluded)).encode()).hexdigest()
         self.settings: Mapping[str, Any] = self.mixture.model_dump() | {
             "excluded": digest if excluded else None
@@ -62,7 +63,7 @@ class FinerTuning(Agent[TuningRecord, TuningPairs]):
 
     async def run(self, item: TuningRecord, context: AgentContext) -> TuningPairs:
         """Raises ToolkitError when the caption cannot be parsed or a backend gives no answer."""
-        if item.excluded:
+        if is_excluded(item.id, context.folder / item.image, self.excluded):
             return TuningPairs(id=item.id, pairs=(), excluded=True)
         graph = await _graph(item, context)
         drafts = [
@@ -83,9 +84,7 @@ class FinerTuning(Agent[TuningRecord, TuningPairs]):
         return TuningPairs(id=item.id, pairs=tuple(pairs), missing=missing)
 
     def estimate(self, item: TuningRecord) -> dict[str, int]:
-        """Upper bounds: a refused answer is asked again."""
-        if item.excluded:
-            return {}
+        """Upper bounds: a refused answer is asked again, and what is excluded counts too."""
         parser = 0 if item.objects is not None else 2
         return {"caption_parser": parser, "negative_generator": 2, "finer_tuning": 1}
 
@@ -188,19 +187,6 @@ def _check_wh(written: WhQuestion, asked: WhInput) -> None:
 _FREE = frozenset("a an the of in on at to with its their his her and is are".split())
 
 
-@dataclass(frozen=True)
-class _Tuning(AgentCommand[TuningRecord, TuningPairs]):
-    """An agent command that leaves out what an exclusion list names."""
-
-    def work(self, options: CommandOptions) -> Iterator[TuningRecord]:
-        excluded = read_exclusions(options.own.exclude)
-        folder = options.input.parent
-        for row in read_records(options.input, TuningRecord, limit=options.limit):
-            left_out = is_excluded(row.id, folder / row.image, excluded)
-            image = relocate(row.image, folder, options.output)
-            yield row.model_copy(update={"image": image, "excluded": left_out})
-
-
 def _add_flags(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("--mix", metavar="KIND=WEIGHT,…", type=_weights,
@@ -235,12 +221,12 @@ def _agent(own: Namespace) -> FinerTuning:
     return FinerTuning(mixture, read_exclusions(own.exclude))
 
 
-COMMAND = _Tuning(
+COMMAND = AgentCommand(
     FinerTuning(),
     "agents.finer_tuning",
     "Make preference pairs about fine-grained negative questions, from captions or scene graphs.",
     TuningRecord,
-    lambda row, source, target: (),
+    moved,
     ("pairs.jsonl",),
     write_pairs,
     Flags(_add_flags, _agent),

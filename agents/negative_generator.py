@@ -11,11 +11,10 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from agents.base import Agent, AgentContext, gather
-from agents.command import AgentCommand, Results, relocate
+from agents.command import AgentCommand, Results, moved
 from agents.negative_checks import problem, rival_texts, tidy
 from runtime.errors import ToolkitError
 from schemas.finer import ElementQuestion, NegativeAnswer, NegativeInput
@@ -225,16 +224,12 @@ def _summary(counts: Mapping[str, int]) -> Iterator[str]:
         yield f"{sum(refused.values()):,} answers refused: {listed}"
 
 
-def _moved(row: SceneGraph, source: Path, target: Path) -> Iterator[SceneGraph]:
-    yield row.model_copy(update={"image": relocate(row.image, source, target)})
-
-
 COMMAND = AgentCommand(
     NegativeGenerator(),
     "agents.negative_generator",
     "Generate four wrong alternatives for every element of scene graphs.",
     SceneGraph,
-    _moved,
+    moved,
     ("negatives.jsonl",),
     write_negatives,
 )

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 from agents.attribute_judge import AttributeJudge
 from agents.category_judge import CategoryJudge
-from agents.command import AgentCommand, Results, relocate
+from agents.command import AgentCommand, Results, moved, relocate
 from agents.response_parser import ResponseParser
 from agents.rsr import SemanticRollback
 from agents.rsr_files import write_rsr
 from runtime.files import write_jsonl
 from schemas.record import ImageRecord, JudgedRecord, ParsedRecord, ResponseRecord
-
-Row = TypeVar("Row", bound=ParsedRecord)
 
 
 def split_responses(row: ImageRecord, source: Path, target: Path) -> Iterator[ResponseRecord]:
@@ -34,10 +31,6 @@ def split_responses(row: ImageRecord, source: Path, target: Path) -> Iterator[Re
             entities=row.entities,
             reference=row.reference,
         )
-
-
-def _moved(row: Row, source: Path, target: Path) -> Iterator[Row]:
-    yield row.model_copy(update={"image": relocate(row.image, source, target)})
 
 
 def _values(results: Results) -> Iterator[dict[str, object]]:
@@ -85,7 +78,7 @@ CATEGORIES = AgentCommand(
     "agents.category_judge",
     "Judge how fine each parsed object is on every annotated category path.",
     ParsedRecord,
-    _moved,
+    moved,
     ("levels.jsonl",),
     _write_levels,
 )
@@ -94,7 +87,7 @@ ATTRIBUTES = AgentCommand(
     "agents.attribute_judge",
     "Judge which described facts hold, and write the scorer's input.",
     JudgedRecord,
-    _moved,
+    moved,
     ("judgements.jsonl", "judged.jsonl"),
     write_judged,
 )

@@ -200,12 +200,12 @@ def _main(argv: Sequence[str] | None) -> int:
         help="examples of each kind, where the runs differ most (default: 3)")  # fmt: skip
     add("--json", metavar="FILE", type=Path, help="also write the figures and the examples to FILE")
     options = parser.parse_args(argv)
+    if options.json:
+        refuse_input(options.json, [*options.run_a.glob("*"), *options.run_b.glob("*")])
     found = compare_runs(options.run_a, options.run_b, options.examples)
     for line in table(found):
         print(line)
     if options.json:
-        runs = (options.run_a, options.run_b)
-        refuse_input(options.json, [file for run in runs for file in run.iterdir()])
         write_json(options.json, found)
     return 0
 

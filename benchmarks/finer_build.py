@@ -7,12 +7,12 @@ columns of the published benchmark, and `manifest.json` (FINER section 2.4, spec
 from __future__ import annotations
 
 import argparse
-import csv
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,22 @@ from benchmarks.questions_parts import Parts, usable_parts
 from benchmarks.questions_row import Row, Source
 from benchmarks.questions_wh import wh
 from runtime.command_line import exit_on_error, positive_int
+from runtime.csv_rows import csv_writer
 from runtime.errors import ToolkitError
-from runtime.files import abandoned_files, atomic_writer, read_numbered, validate_all, write_json
+from runtime.files import (
+    InputFile,
+    atomic_writer,
+    partial_files,
+    read_records,
+    validate_all,
+    write_json,
+)
 from runtime.manifest import versions
+from runtime.store import check_fingerprint, open_locked
+from schemas.config import RunConfig
 from schemas.scene_graph import NegatedGraph, elements
 
-DEFAULT_SEED = 17
-MANIFEST = "manifest.json"
+MANIFEST, _LOCK = "manifest.json", ".lock"
 
 Setting = Callable[[Source, Parts], Iterator[Row]]
 Counts = dict[str, Counter[str]]
@@ -47,7 +56,7 @@ def settings(max_attributes: int) -> dict[str, Setting]:
     }
 
 
-FILES = {*(f"{name}.csv" for name in settings(MAX_ATTRIBUTES)), MANIFEST}
+FILES = {*(f"{name}.csv" for name in settings(MAX_ATTRIBUTES)), MANIFEST, _LOCK}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,27 +66,26 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(argv: Sequence[str] | None) -> int:
     options = _parser().parse_args(argv)
-    source = validate_all(options.input, NegatedGraph, limit=options.limit)
-    tested = _tested_against(options)
+    source, tested = _checked(options)
     identity = {
         "inputs": {options.input.name: source.sha256},
         "seed": options.seed,
         "settings": {"max_attributes": options.max_attributes, "limit": options.limit},
     }
-    claim_output(options.output, identity, options.overwrite)
-    counts = write_questions(options)
-    # The manifest last: without one, the questions are those of a build that was killed.
-    write_json(
-        options.output / MANIFEST,
-        identity
-        | {
-            "agent": "finer_build",
-            "versions": versions(),
-            "tested_against": tested,
-            "negatives_from": _models(options.input.with_name(MANIFEST)),
-            "counts": {"graphs": source.records, **counts},
-        },
-    )
+    with claim_output(options.output, identity, options.overwrite):
+        counts = write_questions(options)
+        # The manifest last: without one, the questions are those of a build that was killed.
+        write_json(
+            options.output / MANIFEST,
+            identity
+            | {
+                "agent": "finer_build",
+                "versions": versions(),
+                "tested_against": tested,
+                "negatives_from": _read(options.input.with_name(MANIFEST)).get("models", {}),
+                "counts": {"graphs": source.records, **counts},
+            },
+        )
     for line in table(counts):
         print(line)
     if tested["image"] < source.records:
@@ -89,35 +97,42 @@ def _main(argv: Sequence[str] | None) -> int:
     return 0
 
 
-def _tested_against(options: argparse.Namespace) -> dict[str, int]:
-    """Graphs by what the discriminator had. Raises ToolkitError("input") without any negatives."""
+def _checked(options: argparse.Namespace) -> tuple[InputFile, dict[str, int]]:
+    """The input, and its graphs by what the discriminator had.
+
+    Raises ToolkitError("input"), also when there are no negatives at all.
+    """
     tested = {"image": 0, "caption": 0, "none": 0}
-    usable = False
-    for _, graph in read_numbered(options.input, NegatedGraph, limit=options.limit):
+    negatives = 0
+
+    def visit(_: int, graph: NegatedGraph) -> None:
+        nonlocal negatives
         tested[graph.tested_against or "none"] += 1
-        usable = usable or any(element.negatives for element in elements(graph))
-    if not usable:
+        negatives += sum(len(element.negatives) for element in elements(graph))
+
+    source = validate_all(options.input, NegatedGraph, limit=options.limit, visit=visit)
+    if not negatives:
         message = f"{options.input}: no element has four negatives"
         hint = "make them first: python -m agents.negative_generator GRAPHS --output DIR"
         raise ToolkitError("input", message, hint)
-    return tested
+    return source, tested
 
 
-def _models(manifest: Path) -> dict[str, Any]:
-    """The models that the run beside the input used, where its manifest says."""
+def _read(manifest: Path) -> dict[str, Any]:
+    """What a manifest says; nothing where there is none."""
     try:
         found = json.loads(manifest.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    models = found.get("models") if isinstance(found, dict) else None
-    return models if isinstance(models, dict) else {}
+    return found if isinstance(found, dict) else {}
 
 
-def claim_output(directory: Path, identity: Mapping[str, Any], overwrite: bool) -> None:
-    """Make the directory ready for a build, and remove what a killed one left.
+@contextmanager
+def claim_output(directory: Path, identity: Mapping[str, Any], overwrite: bool) -> Iterator[None]:
+    """Keep the directory for one build, and remove what a killed one left.
 
     The same build may be repeated. Raises ToolkitError("input") for a directory that holds other
-    questions, unless with `overwrite`, or other files.
+    questions, unless with `overwrite`, or other files, or where another build is going on.
     """
     if directory.exists() and not directory.is_dir():
         raise ToolkitError("input", f"{directory}: not a directory", "choose another --output")
@@ -125,21 +140,14 @@ def claim_output(directory: Path, identity: Mapping[str, Any], overwrite: bool) 
     if any(name not in FILES and not name.endswith(".partial") for name in names):
         message = f"{directory}: has files that no build of questions left there"
         raise ToolkitError("input", message, "choose another --output or an empty directory")
-    manifest = directory / MANIFEST
-    if manifest.exists() and not overwrite and not _is_of(manifest, identity):
-        hint = "choose another --output, or replace them with --overwrite"
-        raise ToolkitError("input", f"{directory}: holds the questions of another build", hint)
-    manifest.unlink(missing_ok=True)
-    for path in abandoned_files(directory):
-        path.unlink()
-
-
-def _is_of(manifest: Path, identity: Mapping[str, Any]) -> bool:
-    try:
-        found = json.loads(manifest.read_text(encoding="utf-8"))
-    except ValueError:
-        return False
-    return isinstance(found, dict) and all(found.get(key) == identity[key] for key in identity)
+    with os.fdopen(open_locked(directory / _LOCK)):
+        if (directory / MANIFEST).exists() and not overwrite:
+            found = _read(directory / MANIFEST)
+            was = {key: found[key] for key in identity if key in found}
+            check_fingerprint(directory, was, identity)
+        for path in partial_files(directory):
+            path.unlink()
+        yield
 
 
 def write_questions(options: argparse.Namespace) -> Counts:
@@ -150,24 +158,20 @@ def write_questions(options: argparse.Namespace) -> Counts:
     makers = settings(options.max_attributes)
     counts: Counts = {name: Counter() for name in makers}
     with ExitStack() as files:
-        # Quoted, as Python leaves a lone carriage return in an image's name bare.
         writers = {
-            name: csv.writer(
-                files.enter_context(atomic_writer(options.output / f"{name}.csv")),
-                lineterminator="\n",
-                quoting=csv.QUOTE_NONNUMERIC,
+            name: csv_writer(
+                files.enter_context(atomic_writer(options.output / f"{name}.csv")), Row._fields
             )
             for name in makers
         }
-        for writer in writers.values():
-            writer.writerow(Row._fields)
-        for _, graph in read_numbered(options.input, NegatedGraph, limit=options.limit):
+        for graph in read_records(options.input, NegatedGraph, limit=options.limit):
             image = relocate(graph.image, options.input.parent, options.output)
             parts, source = usable_parts(graph), Source(graph.id, image, options.seed)
             for name, make in makers.items():
                 rows = list(make(source, parts))
                 writers[name].writerows(rows)
                 counts[name].update(_stem(row.qtype) for row in rows)
+        (options.output / MANIFEST).unlink(missing_ok=True)  # before the first file is replaced
     return counts
 
 
@@ -190,8 +194,8 @@ def _parser() -> argparse.ArgumentParser:
     add: Callable[..., Any] = parser.add_argument
     add("input", metavar="NEGATIVES", type=Path, help="negatives.jsonl, or Parquet")
     add("--output", metavar="DIR", type=Path, required=True, help="directory for the CSV files")
-    add("--seed", metavar="N", type=int, default=DEFAULT_SEED,
-        help=f"seed of everything random (default: {DEFAULT_SEED})")  # fmt: skip
+    add("--seed", metavar="N", type=int, default=RunConfig().seed,
+        help="seed of everything random (default: %(default)s)")  # fmt: skip
     add("--max-attributes", metavar="N", type=positive_int, default=MAX_ATTRIBUTES,
         help=f"most attributes of a question (default: {MAX_ATTRIBUTES})")  # fmt: skip
     add("--limit", metavar="N", type=positive_int, help="use only the first N graphs")

@@ -7,7 +7,6 @@ The model gets the image and the prompt of the published evaluation, and answers
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import sys
 from argparse import ArgumentParser, Namespace
@@ -21,6 +20,7 @@ from backends.base import Message, ModelRequest, PlainText, Sampling
 from benchmarks.finer_prompt import PROMPT_VERSION, chosen_option, prompt
 from benchmarks.finer_score import read_pairs, score_file, table
 from runtime.command_line import CommandOptions
+from runtime.csv_rows import csv_writer
 from runtime.files import InputFile, atomic_writer, read_records, write_json
 from schemas.base import LongText, Record, StrictModel
 from schemas.finer import GivenRow, QuestionRow
@@ -63,12 +63,12 @@ class FinerAnswer(Agent[AskedQuestion, PlainText]):
 
     async def run(self, item: AskedQuestion, context: AgentContext) -> PlainText:
         """Raises ToolkitError when there is no whole answer: refused, cut off, no image."""
-        profile = context.profile(STEP)
+        profile, row = context.profile(STEP), item.row
         request = ModelRequest(
             task=STEP,
             prompt_version=PROMPT_VERSION,
-            inputs=ShownQuestion(question=item.row.question, choices=item.row.choices),
-            messages=(Message(role="user", content=prompt(item.row)),),
+            inputs=ShownQuestion(question=row.question, choices=row.choices),
+            messages=(Message(role="user", content=prompt(row.question, row.choices)),),
             images=() if self.text_only else (await context.image(item.path),),
             sampling=Sampling(
                 temperature=profile.temperature, max_tokens=profile.max_tokens, seed=context.seed
@@ -134,13 +134,11 @@ def write_evaluation(results: Results) -> Iterator[str]:
 def _write_predictions(path: Path, results: Results) -> None:
     columns = [*QuestionRow.model_fields, "pred_idx", "prediction"]
     with atomic_writer(path) as file:
-        # Quoted, as Python leaves a lone carriage return bare, which no reader takes.
-        writer = csv.DictWriter(file, columns, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-        writer.writeheader()
+        writer = csv_writer(file, columns)
         for item, outcome in zip(results.items(), results.outcomes(), strict=True):
             text = outcome.value["text"] if outcome.value else ""
             chosen = chosen_option(text, item.row.choices)
-            writer.writerow(item.row.model_dump() | {"pred_idx": chosen, "prediction": text})
+            writer.writerow([*item.row.model_dump().values(), chosen, text])
 
 
 def _add_flags(parser: ArgumentParser) -> None:

@@ -1,47 +1,43 @@
-"""What a model is asked in the published evaluation, and how its answer is read (spec 3.5)."""
+"""What a model is asked in the published evaluation, and how its answer is read (spec 3.5).
+
+Stands alone: the lmms-eval export copies this file into its `utils.py`.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from schemas.finer import QuestionRow
-
 PROMPT_VERSION = "1"
 LETTERS = "ABCDE"
 UNPARSED = -1
 
 
-def prompt(row: QuestionRow) -> str:
+def prompt(question: str, choices: Sequence[str]) -> str:
     """The user message: that of the published evaluation, with as many letters as options.
 
     A question whose options are Yes and No is asked as it is, without letters.
     """
-    if _is_yes_no(row.choices):
-        return f"{row.question}\n\nPlease answer with Yes or No."
-    letters = LETTERS[: len(row.choices)]
-    options = [f"({letter}) {text}" for letter, text in zip(letters, row.choices, strict=True)]
+    if _is_yes_no(choices):
+        return f"{question}\n\nPlease answer with Yes or No."
+    letters = LETTERS[: len(choices)]
+    options = "\n".join(f"({LETTERS[index]}) {text}" for index, text in enumerate(choices))
     among = ", ".join(letters[:-1]) + (", or " if len(letters) > 2 else " or ") + letters[-1]
-    return "\n".join(
-        [
-            "Select the best answer for the multiple-choice question.",
-            "",
-            row.question,
-            "",
-            *options,
-            "",
-            f"Please answer with a single capital letter ({among}):",
-        ]
+    return (
+        f"Select the best answer for the multiple-choice question.\n\n{question}\n\n{options}\n\n"
+        f"Please answer with a single capital letter ({among}):"
     )
 
 
-# A capital letter by itself, but not the article: "A cat is …" chooses nothing.
+# A capital letter by itself, but not the article: "A cat is …" chooses nothing. It is much like
+# that of agents.choice_probabilities, which a file that stands alone cannot share.
 _LETTER = re.compile(r"(?<![\w'’-])([B-E]|A(?!\s+(?!(?:is|and|or|because)\b)[a-z]))(?![\w'’]|-\w)")
-_LONE_LETTER = re.compile(r"\W*([A-Ea-e])\W*")
+_LONE_LETTER = re.compile(r"\W*(?:(?i:option)\b\W*)?([A-Ea-e])\W*")
 _ANSWER = re.compile(
-    r"(?i:\banswer)\s*(?i:is|:)?[\s(*:`\"']*([A-Ea-e])(?=[\s)*`\"']*(?:[.,;:)\n]|$))"
+    r"(?i:\banswer|\boption\s*(?:is|:))\s*(?i:is|:)?[\s(*:`\"']*(?:(?i:option)\b[\s(*`\"']*)?"
+    r"([A-Ea-e])(?=[\s)*`\"']*(?:[.,;:)\n]|$))"
 )
-_DENIED = re.compile(r"\bnot[\s(*`\"']*\Z", re.IGNORECASE)
+_DENIED = re.compile(r"\bnot(?:\s+option)?\b[\s(*`\"']*\Z", re.IGNORECASE)
 _OR = re.compile(r"\W*(?:or|and|/)\W*[A-E]\b")
 _YES_NO = re.compile(r"\b(yes|no)\b")
 
@@ -50,11 +46,11 @@ def chosen_option(text: str, choices: Sequence[str]) -> int:
     """Index of the option that an answer chooses, -1 (unparsed) where none can be told.
 
     What stands before "</think>" is left out. Then, in this order: the whole answer is the text of
-    an option; it is one letter; what the last "answer: B" or "the answer is B" says; the letter it
-    begins with, as in "(B)", "B." or "**B**"; the only capital letter that stands by itself; the
-    only option whose text stands in the answer. Of several letters none is chosen, and none by a
-    letter beyond the options. Where the options are Yes and No, it is the first of these words.
-    Case and spacing of texts do not matter.
+    an option; it is one letter, or "option b"; what the last "answer: B" or "the answer is option
+    b" says; the letter it begins with, as in "(B)", "B." or "**B**"; the only capital letter that
+    stands by itself; the only option whose text stands in the answer. Of several letters none is
+    chosen, and none by a letter beyond the options. Where the options are Yes and No, it is the
+    first of these words. Case and spacing of texts do not matter.
 
     The published script takes the first a to e of either case, inside words too; answers that are
     just a letter are read alike.

@@ -17,13 +17,12 @@ from typing import TypeVar
 from runtime.command_line import exit_on_error
 from runtime.errors import ToolkitError
 from runtime.files import read_numbered, refuse_input, validate_all, write_json
+from schemas.config import RunConfig
 from schemas.finer import AnsweredRow, QuestionRow
 from scoring.paired_accuracy import FinerScores, LevelScore, PairedScore, score_units
 from scoring.pairing import PairingError, pair_rows
 
 Row = TypeVar("Row", bound=QuestionRow)
-
-DEFAULT_SEED = 17
 
 
 def read_pairs(
@@ -130,8 +129,8 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("input", metavar="ANSWERS", type=Path, help="CSV file of questions with a pred_idx")
     add("--summary", metavar="FILE", type=Path, help="write the scores here as JSON, from 0 to 1")
-    add("--seed", metavar="N", type=int, default=DEFAULT_SEED,
-        help=f"seed of the intervals (default: {DEFAULT_SEED})")  # fmt: skip
+    add("--seed", metavar="N", type=int, default=RunConfig().seed,
+        help="seed of the intervals (default: %(default)s)")  # fmt: skip
     return parser
 
 

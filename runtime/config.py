@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from runtime.errors import ToolkitError
 from schemas.config import Config
 from schemas.validation import describe_errors, nearest
 
+Model = TypeVar("Model", bound=BaseModel)
+
+_HINT = "correct the config file"
 _USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
 
 
@@ -26,7 +29,7 @@ def load_config(
     the names an override or the file may use; empty means any. `gguf` and `script` become
     relative to the file. Raises ToolkitError("config") with file, dotted key and expectation.
     """
-    config = _parse(path) if path else Config()
+    config = _with_paths(read_yaml(path, Config), path.parent) if path else Config()
     _check_names(config, agents, source=str(path))
     config = config.model_copy(update={"agents": _override(config.agents, overrides)})
     _check_names(config, agents, source="--backend")
@@ -46,7 +49,11 @@ def without_userinfo(text: str) -> str:
     return _USERINFO.sub("", text)
 
 
-def _parse(path: Path) -> Config:
+def read_yaml(path: Path, model: type[Model]) -> Model:
+    """A YAML file as a model; an empty one stands for no keys.
+
+    Raises ToolkitError("config") with file, line or dotted key, and expectation.
+    """
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -56,15 +63,13 @@ def _parse(path: Path) -> Config:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}" if mark else str(path)
         reason = getattr(error, "problem", None) or " ".join(str(error).split())
-        hint = "correct the config file"
-        raise ToolkitError("config", f"{place}: not valid YAML: {reason}", hint) from None
+        raise ToolkitError("config", f"{place}: not valid YAML: {reason}", _HINT) from None
     data = {} if data is None else data
     try:
-        config = Config.model_validate(data)
+        return model.model_validate(data)
     except ValidationError as error:
-        message = f"{path}: {describe_errors(error, data, Config)}"
-        raise ToolkitError("config", message, "correct the config file") from None
-    return _with_paths(config, path.parent)
+        message = f"{path}: {describe_errors(error, data, model)}"
+        raise ToolkitError("config", message, _HINT) from None
 
 
 def _with_paths(config: Config, folder: Path) -> Config:

@@ -1,11 +1,11 @@
-"""Rows of a CSV file as records: the first line names the fields."""
+"""Rows of a CSV file as records, and back: the first line names the fields."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -44,6 +44,16 @@ def csv_rows(path: Path, model: type[Record]) -> Iterator[tuple[int, Record]]:
             except ValidationError as error:
                 raise _bad_row(path, number, header, row, model, error) from None
             yield number, record
+
+
+def csv_writer(file: IO[str], columns: Iterable[str]) -> Any:
+    """A writer of the csv module, with the header written.
+
+    Texts are quoted, as Python leaves a lone carriage return bare, which no reader takes.
+    """
+    writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    writer.writerow(columns)
+    return writer
 
 
 def _utf8_lines(path: Path, handle: IO[bytes]) -> Iterator[str]:

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeVar
@@ -54,15 +54,24 @@ def read_numbered(
             yield number, record
 
 
-def validate_all(path: Path, model: type[Record], *, limit: int | None = None) -> InputFile:
-    """Read every row once before anything is written or paid for.
+def validate_all(
+    path: Path,
+    model: type[Record],
+    *,
+    limit: int | None = None,
+    visit: Callable[[int, Record], object] = lambda number, record: None,
+) -> InputFile:
+    """Read every row once before anything is written or paid for; `visit` gets it with its line.
 
     Raises ToolkitError("input") as `read_records` does, and when there is no row at all.
     """
     if path.exists() and not path.is_file():
         # Rows are read several times, which a pipe does not allow.
         raise ToolkitError("input", f"{path}: not a file", "give a JSONL, .parquet or .csv file")
-    records = sum(1 for _ in read_records(path, model, limit=limit))
+    records = 0
+    for number, record in read_numbered(path, model, limit=limit):
+        visit(number, record)
+        records += 1
     if records == 0:
         raise ToolkitError("input", f"{path}: has no records", "give a file with at least one row")
     with path.open("rb") as handle:
@@ -76,7 +85,7 @@ def atomic_writer(path: Path) -> Iterator[IO[str]]:
     On an error the temporary file is removed and an older file of that name stays as it was.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}{_PARTIAL}") if path.name else path
-    with _writable(path):
+    with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = temporary.open("w", encoding="utf-8", newline="\n")
     try:
@@ -84,7 +93,7 @@ def atomic_writer(path: Path) -> Iterator[IO[str]]:
             yield handle
             handle.flush()
             os.fsync(handle.fileno())
-        with _writable(path):
+        with writable(path):
             temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -92,7 +101,8 @@ def atomic_writer(path: Path) -> Iterator[IO[str]]:
 
 
 @contextlib.contextmanager
-def _writable(path: Path) -> Iterator[None]:
+def writable(path: Path) -> Iterator[None]:
+    """Raises ToolkitError("input") for an OSError: the path cannot be written."""
     try:
         yield
     except OSError as error:
@@ -101,8 +111,12 @@ def _writable(path: Path) -> Iterator[None]:
 
 
 def refuse_input(path: Path, inputs: Iterable[Path]) -> None:
-    """Raises ToolkitError("input") when a result would be written over what it is made of."""
-    if any(path.resolve() == source.resolve() for source in inputs):
+    """Raises ToolkitError("input") when a result would be written over what it is made of.
+
+    Links to an input count as it.
+    """
+    exists = os.path.exists
+    if exists(path) and any(exists(source) and path.samefile(source) for source in inputs):
         hint = "give the result another name"
         raise ToolkitError("input", f"{path}: is an input of this command", hint)
 
@@ -110,17 +124,6 @@ def refuse_input(path: Path, inputs: Iterable[Path]) -> None:
 def partial_files(directory: Path) -> list[Path]:
     """What killed processes left of files they were writing with `atomic_writer`."""
     return list(directory.glob(f".*{_PARTIAL}"))
-
-
-def abandoned_files(directory: Path) -> list[Path]:
-    """Those of `partial_files` whose process is gone: where no lock keeps other processes out."""
-    return [path for path in partial_files(directory) if not _is_written(path)]
-
-
-def _is_written(partial: Path) -> bool:
-    """Whether the process that made a temporary file is still alive."""
-    process = partial.name.removesuffix(_PARTIAL).rpartition(".")[2]
-    return process.isdecimal() and is_running(int(process))
 
 
 def is_running(process: int) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from runtime.errors import ErrorKind, ToolkitError
-from runtime.files import partial_files, write_json
+from runtime.files import partial_files, writable, write_json
 from schemas.base import StrictModel
 
 JOURNAL, HEADER = ".outcomes.jsonl", ".run.json"
@@ -84,7 +84,7 @@ class OutcomeStore:
         self._directory = directory
         self._places: dict[str, _Place] = {}
         self._check_directory()
-        self._descriptor = _open_locked(directory)
+        self._descriptor = open_locked(directory / JOURNAL)
         self._synced = time.monotonic()
         try:
             self._claim(json.loads(json.dumps(fingerprint)), sorted(outputs), overwrite)
@@ -177,7 +177,7 @@ class OutcomeStore:
         if header and overwrite:
             self._clear(header["outputs"])
         elif header:
-            _check_fingerprint(self._directory, header["fingerprint"], fingerprint)
+            check_fingerprint(self._directory, header["fingerprint"], fingerprint)
             return
         content = {"fingerprint": fingerprint, "outputs": outputs}
         write_json(self._directory / HEADER, content)
@@ -208,13 +208,19 @@ class OutcomeStore:
         os.ftruncate(self._descriptor, self._end)
 
 
-def _open_locked(directory: Path) -> int:
-    descriptor = os.open(directory / JOURNAL, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+def open_locked(path: Path) -> int:
+    """A descriptor of the file, to append to; until it is closed, no other process gets one.
+
+    Raises ToolkitError("input") where one has it, or the file cannot be written.
+    """
+    with writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        message = f"another run is writing to {directory}"
+        message = f"another run is writing to {path.parent}"
         raise ToolkitError("input", message, "wait for it or choose another --output") from None
     return descriptor
 
@@ -240,7 +246,8 @@ def _parse_line(line: bytes) -> dict[str, Any] | None:
     return row if isinstance(row, dict) and "id" in row else None
 
 
-def _check_fingerprint(directory: Path, was: dict[str, Any], now: dict[str, Any]) -> None:
+def check_fingerprint(directory: Path, was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raises ToolkitError("input") that names what differs between two runs in one directory."""
     old, new = dict(_flatten(was)), dict(_flatten(now))
     changed = [
         f"{key}: {old.get(key, 'absent')} → {new.get(key, 'absent')}"
@@ -254,7 +261,7 @@ def _check_fingerprint(directory: Path, was: dict[str, Any], now: dict[str, Any]
 
 
 def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         for key, item in value.items():
             yield from _flatten(item, f"{prefix}.{key}" if prefix else key)
     else:

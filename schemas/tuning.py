@@ -17,10 +17,7 @@ TUNING_KINDS: tuple[TuningKind, ...] = ("obj", "attr", "rel", "wh")
 
 
 class TuningRecord(Record):
-    """A caption, or a scene graph: a row with `objects` is not parsed again.
-
-    `excluded` marks a row that the exclusion list names; nothing is asked about it.
-    """
+    """A caption, or a scene graph: a row with `objects` is not parsed again."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -28,7 +25,6 @@ class TuningRecord(Record):
     caption: LongText | None = None
     objects: tuple[SceneObject, ...] | None = None
     relations: tuple[Relation, ...] = ()
-    excluded: bool = False
 
     _caption = model_validator(mode="before")(find_caption)
 

@@ -51,6 +51,8 @@ def test_imports_point_upwards(folder: str) -> None:
         "benchmarks.granfact", "benchmarks.finer", "benchmarks.finer_build",
         "benchmarks.finer_evaluate", "benchmarks.finer_score", "benchmarks.diff",
         "benchmarks.graph_scores", "benchmarks.sources", "benchmarks.exports", "scoring",
+        "training.dpo", "training.rp_dpo", "training.sft", "training.exports",
+        "training.small_models",
     ],
 )  # fmt: skip
 def test_help_loads_nothing_heavy(module: str) -> None:
@@ -62,7 +64,7 @@ def test_help_loads_nothing_heavy(module: str) -> None:
         "except SystemExit:\n"
         "    pass\n"
         "heavy = {'litellm', 'torch', 'spacy', 'ray', 'numpy', 'pyarrow', 'instructor', 'pandas',\n"
-        "         'datasets'}\n"
+        "         'datasets', 'trl', 'transformers', 'peft'}\n"
         "print('loaded', sorted(heavy & set(sys.modules)), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)

@@ -7,34 +7,19 @@ import typing
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
+from runtime.config import read_yaml
 from runtime.errors import ToolkitError
 from schemas.training import LoraSettings, TrainConfig
-from schemas.validation import describe_errors, nearest
+from schemas.validation import nearest
 
 _HINT = "correct the config file"
 
 
 def load_config(path: Path) -> TrainConfig:
-    """The config of a YAML file.
-
-    Raises ToolkitError (config) with file, key and expectation.
-    """
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        message = f"{path}: {error.strerror or error}"
-        raise ToolkitError("config", message, "check the path after --config") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ToolkitError("config", f"{path}: not valid YAML: {reason}", _HINT) from None
-    try:
-        return TrainConfig.model_validate({} if data is None else data)
-    except ValidationError as error:
-        message = f"{path}: {describe_errors(error, data, TrainConfig)}"
-        raise ToolkitError("config", message, _HINT) from None
+    """The config of a YAML file. Raises ToolkitError (config) with file, key and expectation."""
+    return read_yaml(path, TrainConfig)
 
 
 def trl_arguments(config_class: type, settings: dict[str, Any], source: Path, output: Path) -> Any:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from pathlib import Path
 
+from benchmarks import finer_prompt
+from benchmarks.exports import lmms_eval_utils
 from benchmarks.exports.parquet import write_shards
 from benchmarks.exports.questions import Questions
 from benchmarks.exports.readme import body
 
 GROUP = "finer"
+
+_FUTURE = "from __future__ import annotations\n"
+_IMPORT = "from benchmarks.finer_prompt import UNPARSED, chosen_option, prompt\n"
 
 
 def export(questions: Questions, folder: Path) -> None:
@@ -29,14 +35,19 @@ def export(questions: Questions, folder: Path) -> None:
     paired = [task for task in tasks if task != f"{GROUP}_levels"]
     if paired:
         (folder / f"{GROUP}.yaml").write_text(_group(paired), encoding="utf-8")
-    utils = Path(__file__).with_name("lmms_eval_utils.py").read_bytes()
-    (folder / "utils.py").write_bytes(utils)
+    (folder / "utils.py").write_text(_utils(), encoding="utf-8")
 
 
 def readme(questions: Questions) -> str:
     """How to run it, and what it holds."""
     tasks = ",".join(f"{GROUP}_{name}" for name, counts in questions.counts.items() if counts)
     return _USAGE.format(tasks=tasks) + body(questions)
+
+
+def _utils() -> str:
+    """Needs nothing but Python, as lmms-eval loads the file by itself."""
+    shared = inspect.getsource(finer_prompt).partition(_FUTURE)[2].strip()
+    return inspect.getsource(lmms_eval_utils).replace(_IMPORT, f"{shared}\n")
 
 
 def _task(task: str, data: Iterable[str], counts: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from benchmarks.finer_prompt import LETTERS
 from benchmarks.finer_score import read_pairs
 from runtime.errors import ToolkitError
 from schemas.finer import QuestionRow
@@ -18,8 +19,6 @@ from scoring.pairing import split_stem
 
 SETTINGS = ("multi_obj", "multi_attr", "multi_rel", "wh", "levels")
 """Names of the CSV files, in the order of the paper; `levels` is the seven-level study."""
-
-LETTERS = "ABCDE"
 
 _PUBLISHED = (
     "agent", "versions", "seed", "settings", "inputs", "models", "prompts", "counts",

@@ -12,8 +12,9 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.exports.questions import LETTERS, Question, Questions
+from benchmarks.exports.questions import Question, Questions
 from benchmarks.exports.readme import body
+from benchmarks.finer_prompt import LETTERS
 
 COLUMNS = ("index", "image", "question", *LETTERS, "answer", "category", "l2-category", "pair")
 

@@ -85,6 +85,16 @@ def test_json(runs: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixtu
     assert found["examples"][1]["negatives"][0] == PETS
 
 
+def test_json_over_a_file_of_a_run_is_refused_before_anything_is_read(
+    runs: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    negatives = Path(runs[1], "negatives.jsonl")
+    negatives.write_text("not JSON")
+    assert main([*runs, "--json", str(negatives)]) == 2
+    assert "negatives.jsonl: is an input of this command" in capsys.readouterr().err
+    assert negatives.read_text() == "not JSON"
+
+
 def test_a_run_against_itself(runs: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([runs[1], runs[1]]) == 0
     out = capsys.readouterr().out

@@ -263,16 +263,19 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize("row", [pair("a.jpg", "wh_1")[0], level("a.jpg", 1)])
-def test_lmms_eval_asks_and_reads_as_our_evaluation_does(row: dict[str, Any]) -> None:
-    from benchmarks.exports import lmms_eval_utils as utils
-
-    ours = QuestionRow(**row)
+def test_lmms_eval_asks_and_reads_as_our_evaluation_does(folder: Path, row: dict[str, Any]) -> None:
+    output = export(folder, "lmms-eval")
+    assert "benchmarks" not in (output / "utils.py").read_text()  # it has to stand alone
+    utils, ours = load_utils(output), QuestionRow(**row)
     doc = {"question": ours.question, "choices": list(ours.choices)}
-    assert utils.doc_to_text(doc) == prompt(ours)
-    read = [utils.chosen_option(answer, doc["choices"]) for answer in ANSWERS]
-    assert [-1 if n is None else n for n in read] == [
-        chosen_option(answer, ours.choices) for answer in ANSWERS
-    ]
+    assert utils.doc_to_text(doc) == prompt(ours.question, ours.choices)
+    doc |= {"qtype": ours.qtype, "pair": 0}
+    for answer in ANSWERS:
+        chosen = chosen_option(answer, ours.choices)
+        assert utils.chosen_option(answer, ours.choices) == chosen
+        for gt_index in range(len(ours.choices)):
+            found = utils.process_results(doc | {"gt_index": gt_index}, [answer])
+            assert (found["accuracy"], found["unparsed"]) == (chosen == gt_index, chosen == -1)
 
 
 @pytest.mark.parametrize("format_name", ["huggingface", "vlmevalkit", "lmms-eval"])

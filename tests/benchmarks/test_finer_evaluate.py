@@ -118,7 +118,8 @@ def test_the_published_prompt_is_the_only_message(bench: Bench) -> None:
 def test_letters_are_as_many_as_options() -> None:
     def ending(**choices: str) -> str:
         base = {"image": "a", "qtype": "level_1", "question": "A cat?", "gt_index": 0}
-        return prompt(QuestionRow.model_validate(base | choices)).partition("?\n\n")[2]
+        row = QuestionRow.model_validate(base | choices)
+        return prompt(row.question, row.choices).partition("?\n\n")[2]
 
     two = {"choice1": "A cat.", "choice2": "A dog."}
     asked = "Please answer with a single capital letter"
@@ -155,6 +156,40 @@ def test_the_option_that_an_answer_chooses(text: str, index: int) -> None:
 )  # fmt: skip
 def test_yes_and_no(text: str, index: int) -> None:
     assert chosen_option(text, ("Yes", "No")) == index
+
+
+CHOICES = ["Yes, I can see it.", "No, but A.", "No, but B.", "No, but C.", "No, but D."]
+
+
+@pytest.mark.parametrize(
+    ("answer", "chosen"),
+    [
+        ("B", 1), ("b", 1), (" (C) ", 2), ("D.", 3), ("**E**", 4), ("Answer: B", 1),
+        ("answer: d", 3), ("The answer is C.", 2), ("the correct answer is (A)", 0),
+        ("(A) is wrong.\n(B) No...\nAnswer: C", 2), ("B, because I see it.", 1),
+        ("B. C would be wrong.", 1), ("I choose D", 3), ("Yes, I can see it.", 0),
+        ("<think>Option A shows a dog, but (B) could be.</think>\nC", 2),
+        ("A or B", -1), ("The answer is not A, it is C.", 2), ("The answer is not B.", -1),
+        ("<think>Maybe B", -1), ("The answer is a puppy.", -1),
+        ("A cat is sitting there.", -1), ("Maybe C, maybe D.", -1), ("", -1),
+        ("I cannot tell.", -1), ("No, but B.", 2), ("It is E", 4), ("C)", 2),
+        ("the answer is option b", 1), ("The answer is: option (b).", 1), ("Option b.", 1),
+        ("**option c**", 2), ("The correct option is d.", 3), ("correct option: **e**", 4),
+        ("the answer is a", 0), ("the answer is option a.", 0), ("the answer is a dog", -1),
+        ("the answer is an option", -1), ("the option is a good one", -1),
+        ("The answer is not option B.", -1), ("it is not option b.", -1), ("options a, b", -1),
+        ("option a or option b.", -1),
+    ],
+)  # fmt: skip
+def test_what_an_answer_says_of_the_letters(answer: str, chosen: int) -> None:
+    assert chosen_option(answer, CHOICES) == chosen
+
+
+def test_an_article_is_no_letter() -> None:
+    choices = ("A cat.", "A dog.", "No animal.")
+    assert chosen_option("the answer is a dog", choices) == 1
+    assert chosen_option("The answer is a dog, not a cat.", choices) == -1
+    assert chosen_option("the answer is a bird", choices) == -1
 
 
 def test_a_letter_beyond_the_options_chooses_none() -> None:
@@ -336,31 +371,6 @@ def test_what_cannot_be_scored_is_named(
     assert scored(tmp_path, table, "--summary", str(summary)) == 2
     assert said in capsys.readouterr().err
     assert not summary.exists()
-
-
-CHOICES = ["Yes, I can see it.", "No, but A.", "No, but B.", "No, but C.", "No, but D."]
-
-
-@pytest.mark.parametrize(
-    ("answer", "chosen"),
-    [
-        ("B", 1), ("b", 1), (" (C) ", 2), ("D.", 3), ("**E**", 4), ("Answer: B", 1),
-        ("answer: d", 3), ("The answer is C.", 2), ("the correct answer is (A)", 0),
-        ("(A) is wrong.\n(B) No...\nAnswer: C", 2), ("B, because I see it.", 1),
-        ("B. C would be wrong.", 1), ("I choose D", 3), ("Yes, I can see it.", 0),
-        ("<think>Option A shows a dog, but (B) could be.</think>\nC", 2),
-        ("A or B", None), ("The answer is not A, it is C.", 2), ("The answer is not B.", None),
-        ("<think>Maybe B", None), ("The answer is a puppy.", None),
-        ("A cat is sitting there.", None), ("Maybe C, maybe D.", None), ("", None),
-        ("I cannot tell.", None), ("No, but B.", 2), ("It is E", 4), ("C)", 2),
-    ],
-)  # fmt: skip
-def test_both_readers_of_answers_agree(answer: str, chosen: int | None) -> None:
-    from benchmarks.exports import lmms_eval_utils
-    from benchmarks.finer_prompt import UNPARSED, chosen_option
-
-    assert chosen_option(answer, CHOICES) == (UNPARSED if chosen is None else chosen)
-    assert lmms_eval_utils.chosen_option(answer, CHOICES) == chosen
 
 
 def test_other_columns_of_the_questions_are_left_alone(tmp_path: Path) -> None:

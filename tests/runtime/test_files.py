@@ -14,6 +14,7 @@ from runtime.files import (
     atomic_writer,
     partial_files,
     read_records,
+    refuse_input,
     validate_all,
     write_json,
     write_jsonl,
@@ -223,6 +224,19 @@ def test_a_file_appears_only_when_it_is_complete() -> None:
         assert len(partial_files(Path())) == 1
     assert path.read_text() == "one"
     assert partial_files(Path()) == []
+
+
+def test_a_result_may_not_be_written_over_an_input() -> None:
+    source, other = Path("in.jsonl"), Path("other.jsonl")
+    source.touch()
+    other.touch()
+    Path("soft.jsonl").symlink_to(source)
+    Path("hard.jsonl").hardlink_to(source)
+    for name in ("in.jsonl", "./in.jsonl", "soft.jsonl", "hard.jsonl"):
+        with pytest.raises(ToolkitError, match="is an input of this command"):
+            refuse_input(Path(name), [Path("gone.jsonl"), source])
+    for name in ("other.jsonl", "new.jsonl", "x" * 300):
+        refuse_input(Path(name), [source, Path("gone.jsonl")])
 
 
 def test_written_files_get_ordinary_permissions() -> None:
