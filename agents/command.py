@@ -13,6 +13,7 @@ from typing import Any, Generic
 from agents.base import Agent, In, Out
 from runtime.command_line import CommandOptions, exit_on_error, parse_options
 from runtime.config import load_config
+from runtime.errors import ToolkitError
 from runtime.files import InputFile, read_records, validate_all
 from runtime.store import Outcome
 from schemas.base import StrictModel
@@ -104,6 +105,31 @@ class AgentCommand(Generic[In, Out]):
 
         Execution(command, options, config, source, argv).run()
         return 0
+
+
+@dataclass(frozen=True)
+class CaptionedCommand(AgentCommand[In, Out]):
+    """A command with `--text-only`, under which captions stand for the images."""
+
+    def validate(self, options: CommandOptions) -> InputFile:
+        """Check the input, and that there is a caption where one is needed."""
+
+        def visit(number: int, row: Any) -> None:
+            if options.own.text_only:
+                require_caption(row.caption, f"{options.input}:{number}")
+
+        return validate_all(options.input, self.row, limit=options.limit, visit=visit)
+
+
+def require_caption(caption: str | None, where: str) -> str:
+    """The caption that stands for an image. Raises ToolkitError("input") when there is none."""
+    if caption is None:
+        raise ToolkitError(
+            "input",
+            f"{where}: caption: expected a text to go by, as --text-only says",
+            "add the captions, or show the images without --text-only",
+        )
+    return caption
 
 
 def relocate(image: str, source: Path, target: Path) -> str:

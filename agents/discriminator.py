@@ -16,15 +16,13 @@ import math
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from agents.base import Agent, AgentContext, gather
-from agents.command import AgentCommand, Flags, moved
+from agents.command import CaptionedCommand, Flags, moved, require_caption
 from agents.discriminator_report import write_discriminated
 from agents.discriminator_rounds import LETTERS, ElementTest, Evidence, Thresholds
-from runtime.command_line import CommandOptions, positive_int, share
-from runtime.errors import ToolkitError
-from runtime.files import InputFile, validate_all
+from runtime.command_line import positive_int, share
 from schemas.finer import DiscriminatedGraph
 from schemas.scene_graph import (
     NEGATIVES,
@@ -78,29 +76,7 @@ class Discriminator(Agent[NegatedGraph, DiscriminatedGraph]):
     async def _evidence(self, graph: NegatedGraph, context: AgentContext) -> Evidence:
         if not self.text_only:
             return Evidence((await context.image(graph.image),), None)
-        if graph.caption is None:
-            raise _no_caption(graph.id)
-        return Evidence((), graph.caption)
-
-
-def _no_caption(where: str) -> ToolkitError:
-    return ToolkitError(
-        "input",
-        f"{where}: caption: expected a text to test against, as --text-only says",
-        "add the captions, or test against the images without --text-only",
-    )
-
-
-@dataclass(frozen=True)
-class _Discrimination(AgentCommand[NegatedGraph, DiscriminatedGraph]):
-    """An agent command whose rows may need a caption."""
-
-    def validate(self, options: CommandOptions) -> InputFile:
-        def visit(number: int, row: NegatedGraph) -> None:
-            if options.own.text_only and row.caption is None:
-                raise _no_caption(f"{options.input}:{number}")
-
-        return validate_all(options.input, NegatedGraph, limit=options.limit, visit=visit)
+        return Evidence((), require_caption(graph.caption, graph.id))
 
 
 def _entropy(text: str) -> float:
@@ -144,7 +120,7 @@ def _backends(own: Namespace) -> tuple[str, ...]:
     return (f"negative_generator={own.regenerate_with}",) if own.regenerate_with else ()
 
 
-COMMAND = _Discrimination(
+COMMAND = CaptionedCommand(
     Discriminator(),
     "agents.discriminator",
     "Keep the negatives that a vision model can tell from what the image shows.",

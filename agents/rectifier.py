@@ -10,21 +10,19 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from agents.base import Agent, AgentContext, gather
-from agents.command import AgentCommand, Flags, relocate
+from agents.command import CaptionedCommand, Flags, moved, require_caption
 from agents.critic import STEP as CRITIC
 from agents.critic import critique
 from agents.rectifier_files import write_trajectories
 from agents.rectifier_prompt import augmented_prompt, first_prompt, revised_text
 from backends.base import ImageInput, Message, ModelRequest, PlainText, Sampling
 from prompts import load_prompt
-from runtime.command_line import CommandOptions, positive_int
+from runtime.command_line import positive_int
 from runtime.errors import ToolkitError
-from runtime.files import InputFile, read_numbered
 from schemas.trajectory import (
     CriticInput,
     Feedback,
@@ -59,7 +57,8 @@ class Rectifier(Agent[QuestionRecord, Trajectory]):
     async def run(self, item: QuestionRecord, context: AgentContext) -> Trajectory:
         """Raises ToolkitError when the image cannot be read or a backend gives no answer."""
         images = () if self.text_only else (await context.image(item.image),)
-        loop = _Loop(item, images, item.caption if self.text_only else None, context)
+        caption = require_caption(item.caption, item.id) if self.text_only else None
+        loop = _Loop(item, images, caption, context)
         steps, stopped = await loop.run(self.max_steps)
         first, final = steps[0].response, steps[-1].response
         ratings = None
@@ -152,28 +151,6 @@ def _check_length(answer: PlainText) -> None:
         raise ToolkitError("semantic", f"{length}, got {len(answer.text):,}")
 
 
-@dataclass(frozen=True)
-class _Rectification(AgentCommand[QuestionRecord, Trajectory]):
-    """An agent command whose rows may need a caption."""
-
-    def validate(self, options: CommandOptions) -> InputFile:
-        source = super().validate(options)
-        if options.own.text_only:
-            for number, row in read_numbered(options.input, QuestionRecord, limit=options.limit):
-                if row.caption is None:
-                    raise ToolkitError(
-                        "input",
-                        f"{options.input}:{number}: caption: expected a text to go by, as "
-                        "--text-only says",
-                        "add the captions, or show the images without --text-only",
-                    )
-        return source
-
-
-def _moved(row: QuestionRecord, source: Path, target: Path) -> Iterator[QuestionRecord]:
-    yield row.model_copy(update={"image": relocate(row.image, source, target)})
-
-
 def _add_flags(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("--max-steps", metavar="K", type=positive_int, default=MAX_STEPS,
@@ -193,12 +170,12 @@ def _backends(own: Namespace) -> tuple[str, ...]:
     return (f"{RATER}={own.rate_with}",) if own.rate_with else ()
 
 
-COMMAND = _Rectification(
+COMMAND = CaptionedCommand(
     Rectifier(),
     "agents.rectifier",
     "Correct a model's responses step by step with a critic, and keep what can be learnt from it.",
     QuestionRecord,
-    _moved,
+    moved,
     ("trajectories.jsonl", "sft.jsonl", "rl.jsonl", "report.json", "report.md"),
     write_trajectories,
     Flags(_add_flags, _agent, _backends),
