@@ -5,19 +5,21 @@ from __future__ import annotations
 import dataclasses
 import typing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
+from pydantic import BaseModel, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
 from runtime.errors import ToolkitError
-from schemas.training import LoraSettings, TrainConfig
+from schemas.training import LoraSettings
 from schemas.validation import describe_errors, nearest
 
 _HINT = "correct the config file"
 
+Config = TypeVar("Config", bound=BaseModel)
 
-def load_config(path: Path) -> TrainConfig:
+
+def load_config(path: Path, model: type[Config]) -> Config:
     """The config of a YAML file.
 
     Raises ToolkitError (config) with file, key and expectation.
@@ -31,9 +33,9 @@ def load_config(path: Path) -> TrainConfig:
         reason = " ".join(str(error).split())
         raise ToolkitError("config", f"{path}: not valid YAML: {reason}", _HINT) from None
     try:
-        return TrainConfig.model_validate({} if data is None else data)
+        return model.model_validate({} if data is None else data)
     except ValidationError as error:
-        message = f"{path}: {describe_errors(error, data, TrainConfig)}"
+        message = f"{path}: {describe_errors(error, data, model)}"
         raise ToolkitError("config", message, _HINT) from None
 
 
