@@ -107,7 +107,8 @@ class _Critic:
             rewards = await gather(self._reward(*row) for row in rows)
         if log:
             log("critic/failed", sum(reward is None for reward in rewards) / len(rewards))
-            log("critic/cached", usage.cached / max(usage.requests, 1))
+            known = usage.cached + usage.coalesced
+            log("critic/cached", known / max(usage.requests, 1))
         self._check_failures()
         return rewards
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, ConfigDict, Field, field_validator
+from pydantic import AliasChoices, ConfigDict, Field, field_validator, model_validator
 
 from schemas.base import Identifier, StrictModel
 from schemas.preference import ChatMessage
+
+_CRITIC = "agents.critic_reward:consistency"
 
 
 class PromptRow(StrictModel):
@@ -83,12 +85,26 @@ class RLSettings(TrainSettings):
     """How reinforcement learning goes (FGAM section 3.3.3)."""
 
     method: Literal["grpo", "rloo"] = "grpo"
-    reward: Annotated[str, Field(pattern=r"^[\w.]+:\w+$")] = "agents.critic_reward:consistency"
+    reward: str = _CRITIC
     """`MODULE:FUNCTION` of a reward function as TRL calls it."""
     reward_config: str | None = None
     """A file, relative to the config, that the reward function is opened with first."""
     max_prompt_length: Annotated[int, Field(ge=1)] | None = None
     """Prompts of more tokens, those of images included, are dropped."""
+
+    @field_validator("reward")
+    @classmethod
+    def _names_a_function(cls, reward: str) -> str:
+        module, _, function = reward.partition(":")
+        if not module or not function.isidentifier():
+            raise ValueError(f"expected MODULE:FUNCTION, such as {_CRITIC}")
+        return reward
+
+    @model_validator(mode="after")
+    def _critic_has_a_backend(self) -> Self:
+        if self.reward == _CRITIC and self.reward_config is None:
+            raise ValueError("reward_config: the critic needs a config that says which model it is")
+        return self
 
 
 class TrainConfig(TrainSettings, Policy):

@@ -55,7 +55,9 @@ def critic_server(folder: Path, score: Score = score, **config: Any) -> Iterator
         }
         file = folder / "critic.yaml"
         file.write_text(
-            json.dumps({"backends": {"c": profile | config}, "agents": {"default": "c"}, "run": run})
+            json.dumps(
+                {"backends": {"c": profile | config}, "agents": {"default": "c"}, "run": run}
+            )
         )
         yield critic, server, file
 

@@ -193,7 +193,7 @@ def test_several_gpus_need_a_launcher(
     assert "accelerate launch -m training.dpo" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, "exports", "small_models"])
+@pytest.mark.parametrize("name", [*COMMANDS, "rl", "hybrid", "exports", "small_models"])
 def test_help_loads_nothing_heavy(name: str) -> None:
     code = (
         "import runpy, sys\n"
