@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import pytest
@@ -11,7 +13,10 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText
 
-from tests.agents.critics import critic_server
+from agents.rectifier import main as rectifier
+from tests.agents.critics import critic_server, score
+from tests.e2e.test_rectifier import write_captions, write_questions
+from tests.servers.answers import Answers
 from tests.training.rl_runs import RL, SFT, flags, log_of, write_config, write_run
 from training import hybrid
 
@@ -28,6 +33,26 @@ def run(images: list[str], tmp_path: Path) -> Path:
 def both(folder: Path, model: Path, critics: Path, trl: dict[str, Any], **more: Any) -> Path:
     settings = {"reward_config": critics.name, "trl": trl}
     return write_config(folder, model, sft={"trl": SFT}, rl=settings, **more)
+
+
+def test_what_the_rectifier_wrote_is_trained_on(vlm: Path, tmp_path: Path) -> None:
+    """From questions about photographs to a tuned model, without touching a file between."""
+    questions = write_questions(tmp_path, 6)
+    with critic_server(tmp_path) as (critic, server, critics):
+        captions = json.loads(write_captions(tmp_path).read_text())
+        server._answers = Answers("rules", captions)
+        rectified = tmp_path / "rectified"
+        command = [str(questions), "--config", str(critics), "--output", str(rectified)]
+        assert rectifier([*command, "--max-steps", "2"]) == 0
+        server._answers, before = critic, len(server.bodies)
+        trl = {"learning_rate": 0.05, "max_steps": 3}
+        config = both(tmp_path, vlm, critics, RL | trl)
+        assert hybrid.main(flags(config, rectified, tmp_path / "out")) == 0
+    assert 0 < len(critic.asked) == len(server.bodies) - before
+    log = log_of(tmp_path / "out/rl")
+    assert len(log) == 3
+    assert sum(row["reward"] for row in log) / 3 == pytest.approx(mean(map(score, critic.asked)))
+    assert json.loads((tmp_path / "out/sft/manifest.json").read_text())["counts"]["dropped"] == 0
 
 
 @pytest.mark.parametrize("lora", [True, False])
