@@ -13,6 +13,9 @@ from schemas.trajectory import CriticInput
 from tests.servers.answers import task_and_inputs
 from tests.servers.openai_server import OpenAIServer, running
 
+DOLLAR = {"input": 0, "output": 1e6 / 16}
+"""The price of a model that takes one dollar for an answer of the critic, which has 16 tokens."""
+
 Score = Callable[[CriticInput], float]
 
 

@@ -11,7 +11,7 @@ import pytest
 from agents.critic_reward import consistency
 from runtime.errors import ToolkitError
 from schemas.trajectory import CriticInput
-from tests.agents.critics import critic_server, images_shown, score
+from tests.agents.critics import DOLLAR, critic_server, images_shown, score
 from tests.training.models import make_images
 
 QUESTION = "What is shown?"
@@ -116,10 +116,9 @@ def test_the_budget_is_shared_and_stops_the_training(
     processes: int, image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", str(processes))
-    dollar = {"input": 0, "output": 1e6 / 16}  # an answer of the critic has 16 tokens
     run = {"budget_usd": 2}
     with (
-        critic_server(tmp_path, lambda _: 0.25, price=dollar, run=run) as (_, server, config),
+        critic_server(tmp_path, lambda _: 0.25, price=DOLLAR, run=run) as (_, server, config),
         consistency(config, ROWS) as reward,
     ):
         allowed = 2 // processes

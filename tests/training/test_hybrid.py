@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText
 
 from agents.rectifier import main as rectifier
-from tests.agents.critics import critic_server, score
+from tests.agents.critics import DOLLAR, critic_server, score
 from tests.e2e.test_rectifier import write_captions, write_questions
 from tests.servers.answers import Answers
 from tests.training.rl_runs import RL, SFT, flags, log_of, write_config, write_run
@@ -97,8 +97,7 @@ def test_a_finished_sft_is_not_repeated(
     vlm: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "out"
-    prices = {"price": {"input": 1e6, "output": 0}, "run": {"budget_usd": 1}}
-    with critic_server(tmp_path, **prices) as (_, _, critics):
+    with critic_server(tmp_path, price=DOLLAR, run={"budget_usd": 4}) as (_, _, critics):
         config = both(tmp_path, vlm, critics, RL)
         assert hybrid.main(flags(config, run, output)) == 4
     done = (output / "sft/manifest.json").read_bytes()

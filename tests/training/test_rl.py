@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 from trl import GRPOTrainer, RLOOTrainer
 
-from tests.agents.critics import critic_server, images_shown, score
+from tests.agents.critics import DOLLAR, critic_server, images_shown, score
 from tests.training.models import write_pairs
 from tests.training.rl_runs import RL, SFT, flags, log_of, write_config, write_run
 from training import rl, sft
@@ -101,11 +101,10 @@ def test_without_money_the_training_stops_and_goes_on_later(
     vlm: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "out"
-    prices = {"price": {"input": 1e6, "output": 0}, "run": {"budget_usd": 1}}
-    with critic_server(tmp_path, **prices) as (_, _, critics):
+    with critic_server(tmp_path, price=DOLLAR, run={"budget_usd": 4}) as (_, _, critics):
         config = write_config(tmp_path, vlm, reward_config=critics.name, trl=RL)
         assert rl.main(flags(config, run / "rl.jsonl", output)) == 4
-    assert "the budget of $1.00 is spent" in capsys.readouterr().err
+    assert "the budget of $4.00 is spent" in capsys.readouterr().err
     assert [path.name for path in output.glob("checkpoint-*")] == ["checkpoint-1"]
     assert not (output / "manifest.json").exists()
     stopped = adapter(output / "checkpoint-1")
