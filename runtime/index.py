@@ -35,6 +35,8 @@ COMMANDS = {
     "rp-dpo": ("training.rp_dpo", "preference pairs with margins → a tuned model"),
     "dpo": ("training.dpo", "preference pairs → a tuned model"),
     "sft": ("training.sft", "answers → a tuned model"),
+    "rl": ("training.rl", "prompts and a reward, such as the critic's → a tuned model"),
+    "hybrid": ("training.hybrid", "revisions, then prompts and a reward → a tuned model"),
     "score": ("scoring", "judged responses → the nine GranFact metrics"),
     "granfact": ("benchmarks.granfact", "responses of models → table of metrics with intervals"),
     "check": ("agents.check", "ask every configured backend whether it works"),

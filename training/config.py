@@ -9,17 +9,11 @@ from typing import Any
 
 from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
-from runtime.config import read_yaml
 from runtime.errors import ToolkitError
-from schemas.training import LoraSettings, TrainConfig
+from schemas.training import LoraSettings
 from schemas.validation import nearest
 
 _HINT = "correct the config file"
-
-
-def load_config(path: Path) -> TrainConfig:
-    """The config of a YAML file. Raises ToolkitError (config) with file, key and expectation."""
-    return read_yaml(path, TrainConfig)
 
 
 def trl_arguments(config_class: type, settings: dict[str, Any], source: Path, output: Path) -> Any:
