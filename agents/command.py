@@ -21,7 +21,7 @@ from schemas.config import Config
 AGENT_NAMES = (
     "response_parser", "category_judge", "attribute_judge", "rsr",
     "caption_parser", "caption_verifier", "negative_generator", "discriminator", "finer_answer",
-    "finer_tuning",
+    "finer_tuning", "region_writer",
 )  # fmt: skip
 """Steps that a config may map to a backend."""
 
