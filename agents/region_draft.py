@@ -95,7 +95,7 @@ def _endings(item: SceneObject, worn: Sequence[str]) -> Iterator[list[str]]:
         if not (_BEFORE_NOUN.match(text) or _PLACES.search(text) or _POSSESSIVE.match(text))
     ]
     having = [text.removeprefix("with ") for text in phrases if text.startswith("with ")]
-    doing = [text for text in phrases if text.split()[0].endswith("ing")]
+    doing = [text for text in phrases if text.split(" ")[0].endswith("ing")]
     states = [text for text in phrases if not text.startswith("with ") and text not in doing]
     for most in (2, 1, 0):
         yield [

@@ -101,10 +101,9 @@ class GroundingDino:
             text_threshold=_MIN_WORD_SCORE,
             target_sizes=[(image.height, image.width)],
         )
-        rows = zip(
-            found["boxes"].tolist(), found["scores"].tolist(), found["text_labels"], strict=True
-        )
-        for box, score, said in rows:
+        # Where nothing is found, there is one empty label all the same.
+        boxes, scores = found["boxes"].tolist(), found["scores"].tolist()
+        for box, score, said in zip(boxes, scores, found["text_labels"], strict=False):
             label, inside = nearest_label(said, labels), clipped(box, image.width, image.height)
             if label and inside:
                 yield Detection(inside, label, score)
