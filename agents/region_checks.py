@@ -12,9 +12,9 @@ from schemas.region_writing import RegionQuestion
 
 _WORD = re.compile(r"[a-z0-9][a-z0-9'’-]*")
 _DENIAL = frozenset("no not without none never nobody nothing".split())
-_SIDE = re.compile(r"\b(?:on|at|in|to) the (?:\w+ )?(left|right|top|bottom|middle|cent(?:er|re))\b")
+_SIDE = re.compile(r"\b(?:on|at|in|to) the (?:\w+ )?(left|right|top|bottom)\b")
 _OPPOSITE = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}
-_PLACE_WORDS = {"top": "upper", "bottom": "lower"}
+_SAME_SIDE = {"upper": "top", "lower": "bottom"}
 
 
 def problem(text: str, region: RegionQuestion, caption: str) -> str | None:
@@ -29,11 +29,12 @@ def problem(text: str, region: RegionQuestion, caption: str) -> str | None:
     )
     if denied:
         return f'it says what is not there ("{denied}")'
-    place = " ".join([region.position, region.where or "", *region.near])
-    foreign = unsupported_words(text, f"{caption} {region.label} {region.draft} {place}")
+    place = ", ".join(filter(None, [region.position, region.where, *region.near]))
+    known = f"{caption} {region.label} {region.draft} {place} side"
+    foreign = unsupported_words(text, known)
     if foreign:
         return f"neither the caption nor the label has {', '.join(map(repr, foreign))}"
-    return _wrong_side(text.lower(), place)
+    return _wrong_side(text.lower(), place, caption.lower())
 
 
 def _names(words: list[str], label: str) -> bool:
@@ -44,14 +45,14 @@ def _names(words: list[str], label: str) -> bool:
     return any(is_named(word, noun) or is_kind_of(word, noun) for word in words)
 
 
-def _wrong_side(text: str, place: str) -> str | None:
-    """A side that is the opposite of the region's own."""
+def _wrong_side(text: str, place: str, caption: str) -> str | None:
+    """A side that is not the region's own, and that the caption has not or its place denies."""
     for side in _SIDE.findall(text):
-        other = _OPPOSITE.get(side)
-        if other and not _has(place, side) and _has(place, other):
-            return f'it says "{side}", but the region is at the {other}'
+        denied = _OPPOSITE[side] in _sides(place)
+        if side not in _sides(place) and (denied or side not in _sides(caption)):
+            return f'it says "{side}", but the region is elsewhere: {place}'
     return None
 
 
-def _has(place: str, side: str) -> bool:
-    return side in place.split() or _PLACE_WORDS.get(side) in place.split()
+def _sides(text: str) -> set[str]:
+    return {_SAME_SIDE.get(word, word) for word in _WORD.findall(text)}

@@ -30,6 +30,16 @@ _POSSESSIVE = re.compile(r"^(?:its|their|his|her) ")
 _HAVING = re.compile(r"^(?:is|are) (wearing|holding|carrying|riding)$")
 
 
+def best_draft(label: str, layout: Layout, graphs: Sequence[SceneGraph]) -> str:
+    """The draft that says most, of one for each caption of an image.
+
+    Each caption is taken by itself: "a dog" of two captions is one dog, of one it is two.
+    """
+    return max(
+        (draft(label, layout, graph) for graph in graphs), key=lambda text: len(text.split())
+    )
+
+
 def draft(label: str, layout: Layout, graph: SceneGraph) -> str:
     """The text of a region with this label, from the graph of its image's caption."""
     mentions = [place for place, item in enumerate(graph.objects) if is_named(item.name, label)]
@@ -53,7 +63,7 @@ def _described(name: str, place: int, graph: SceneGraph) -> tuple[str, str]:
     """The name with adjectives before it, and what it has or wears."""
     item = graph.objects[place]
     before = " ".join([*_adjectives(item), name])
-    for phrases in _endings(item, [*_worn(place, graph)]):
+    for phrases in _endings(item, graph, [*_worn(place, graph)]):
         after = " ".join(phrases)
         if len(f"{before} {after}".split()) < MAX_WORDS - _PLACE_WORDS:
             return before, after
@@ -80,17 +90,25 @@ def _worn(place: int, graph: SceneGraph) -> Iterator[str]:
     for relation in graph.relations:
         read = _HAVING.match(relation.relation)
         if relation.subject == place and read:
-            target = graph.objects[relation.object]
-            phrase = indefinite(" ".join([*_adjectives(target), target.name]))
-            targets.setdefault(read[1], []).append(phrase)
+            targets.setdefault(read[1], []).append(_named(graph.objects[relation.object]))
     for verb, phrases in targets.items():
         yield f"{verb} {joined(phrases[:3])}"
 
 
-def _endings(item: SceneObject, worn: Sequence[str]) -> Iterator[list[str]]:
+def _named(item: SceneObject) -> str:
+    return indefinite(" ".join([*_adjectives(item), item.name]))
+
+
+def _endings(item: SceneObject, graph: SceneGraph, worn: Sequence[str]) -> Iterator[list[str]]:
     """What follows the name: made of what, with what, doing what; first all, then less of it."""
+    names = [other.name for other in graph.objects]
+    parts = {
+        indefinite(other.name): _named(other)
+        for other in graph.objects
+        if names.count(other.name) == 1
+    }
     phrases = [
-        with_phrase(text, item.name)
+        with_phrase(parts.get(text, text), item.name)
         for text in item.attributes
         if not (_BEFORE_NOUN.match(text) or _PLACES.search(text) or _POSSESSIVE.match(text))
     ]

@@ -12,10 +12,8 @@ from runtime.errors import ToolkitError
 from runtime.files import read_numbered, validate_all
 from schemas.region import Box, RegionText
 from schemas.region_writing import CaptionedImage, CaptionRow
-from schemas.scene_graph import SceneGraph
 
 _LONGEST_LABEL = 100
-_LONGEST_CAPTION = 20_000
 
 
 class Boxes:
@@ -48,20 +46,11 @@ def _key(image: str, folder: Path) -> str:
 def captioned(
     rows: Sequence[CaptionRow], image: str, boxes: Sequence[tuple[Box, str, str]] | None
 ) -> CaptionedImage:
-    """The rows of one image as one. Its graph is used where there is one row, not several."""
-    captions = [row.caption.strip() for row in rows]
-    sentences = [text if text.endswith((".", "!", "?")) else f"{text}." for text in captions]
-    first = rows[0]
-    graph = None
-    if len(rows) == 1 and first.objects:
-        graph = SceneGraph(
-            id=first.id, image=image, objects=first.objects, relations=first.relations
-        )
+    """The rows of one image as one unit of work, named by the first."""
     regions = None
     if boxes is not None:
         regions = tuple(
             RegionText(image=image, box=box, text=label, source=source)
             for box, label, source in boxes
         )
-    caption = " ".join(sentences)[:_LONGEST_CAPTION]
-    return CaptionedImage(id=first.id, image=image, caption=caption, graph=graph, boxes=regions)
+    return CaptionedImage(id=rows[0].id, image=image, captions=tuple(rows), boxes=regions)

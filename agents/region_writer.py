@@ -21,7 +21,7 @@ from typing import Any
 from agents.base import Agent, AgentContext, gather
 from agents.caption_parser import CaptionParser
 from agents.command import AgentCommand, Flags, Results, relocate
-from agents.region_draft import draft
+from agents.region_draft import best_draft
 from agents.region_layout import layouts
 from agents.region_rows import Boxes, captioned
 from agents.region_texts import BY_TEMPLATE, REFUSED, write_texts
@@ -58,12 +58,12 @@ class RegionWriter(Agent[CaptionedImage, ImageRegions]):
         Raises ToolkitError, of kind "image" when the image cannot be read or a box is not in it.
         """
         path = Path((await context.image(item.image)).path)
-        graph = await _graph(item, context)
-        found, size = await asyncio.to_thread(self._find, item, path, graph)
+        graphs = await gather(_graph(row, context) for row in item.captions)
+        found, size = await asyncio.to_thread(self._find, item, path, graphs)
         questions = [
             RegionQuestion(
                 label=region.text,
-                draft=draft(region.text, layout, graph),
+                draft=best_draft(region.text, layout, graphs),
                 position=layout.position,
                 size=layout.size,
                 of=layout.of,
@@ -84,11 +84,13 @@ class RegionWriter(Agent[CaptionedImage, ImageRegions]):
     def estimate(self, item: CaptionedImage) -> dict[str, int]:
         """A call for 20 regions and one to correct; a detector's regions are taken for 20."""
         calls = 1 if item.boxes is None else -(-len(item.boxes) // _A_CALL)
-        parser = 0 if item.graph else CaptionParser().estimate(_caption(item))["caption_parser"]
-        return {"region_writer": 2 * calls, "caption_parser": parser}
+        return {
+            "region_writer": 2 * calls,
+            "caption_parser": sum(map(_parser_calls, item.captions)),
+        }
 
     def _find(
-        self, item: CaptionedImage, path: Path, graph: SceneGraph
+        self, item: CaptionedImage, path: Path, graphs: Sequence[SceneGraph]
     ) -> tuple[list[RegionText], tuple[int, int]]:
         """Regions with their labels as texts, and the size of the image in pixels."""
         with readable_image(path) as opened:
@@ -98,7 +100,8 @@ class RegionWriter(Agent[CaptionedImage, ImageRegions]):
         if self.detector is None:
             message = f"{item.id}: has no boxes, and there is no detector"
             raise ToolkitError("config", message, "choose one with --detector")
-        found = self.detector.detect(path, [singular(one.name) for one in graph.objects])
+        labels = dict.fromkeys(singular(one.name) for graph in graphs for one in graph.objects)
+        found = self.detector.detect(path, list(labels))
         name = self.detector.name
         regions = [
             RegionText(image=item.image, box=one.box, text=one.label, source=name) for one in found
@@ -106,20 +109,24 @@ class RegionWriter(Agent[CaptionedImage, ImageRegions]):
         return regions, size
 
 
-async def _graph(item: CaptionedImage, context: AgentContext) -> SceneGraph:
-    """What the caption names; no objects where it names none."""
-    if item.graph is not None:
-        return item.graph
+async def _graph(row: CaptionRow, context: AgentContext) -> SceneGraph:
+    """What a caption names; no objects where it names none."""
+    if row.objects:
+        return row
     try:
-        return await CaptionParser().run(_caption(item), context)
+        return await CaptionParser().run(_caption(row), context)
     except ToolkitError as error:
         if error.kind != "semantic":
             raise
-        return SceneGraph(id=item.id, image=item.image, objects=())
+        return row
 
 
-def _caption(item: CaptionedImage) -> CaptionRecord:
-    return CaptionRecord(id=item.id, image=item.image, caption=item.caption)
+def _parser_calls(row: CaptionRow) -> int:
+    return 0 if row.objects else CaptionParser().estimate(_caption(row))["caption_parser"]
+
+
+def _caption(row: CaptionRow) -> CaptionRecord:
+    return CaptionRecord(id=row.id, image=row.image, caption=row.caption)
 
 
 def _inside(region: RegionText, width: int, height: int, path: Path) -> RegionText:

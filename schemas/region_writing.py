@@ -13,6 +13,8 @@ from schemas.scene_graph import Index, SceneGraph, SceneObject, find_caption
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 """What a detector was asked for, or an annotator called a thing."""
 
+_LONGEST_CAPTION = 20_000
+
 
 class CaptionRow(SceneGraph):
     """A row of the input: a caption, or a scene graph that has one.
@@ -29,15 +31,21 @@ class CaptionRow(SceneGraph):
 
 
 class CaptionedImage(Record):
-    """One image with all its captions in one text, and its boxes where these are given.
+    """One image with its captions, and its boxes where these are given.
 
     The `text` of a given box is its label.
     """
 
     image: str
-    caption: LongText
-    graph: SceneGraph | None = None
+    captions: Annotated[tuple[CaptionRow, ...], Field(min_length=1)]
     boxes: tuple[RegionText, ...] | None = None
+
+    @property
+    def caption(self) -> str:
+        """All captions as one text."""
+        texts = [row.caption.strip() for row in self.captions]
+        whole = (text if text.endswith((".", "!", "?")) else f"{text}." for text in texts)
+        return " ".join(whole)[:_LONGEST_CAPTION]
 
 
 class RegionQuestion(StrictModel):

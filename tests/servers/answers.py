@@ -23,6 +23,7 @@ from schemas.judgement import (
     CategoryAnswer,
     CategoryQuestion,
 )
+from schemas.region_writing import RegionTextAnswer, RegionWriterInput
 
 TASKS: dict[str, tuple[type[BaseModel], type[BaseModel]]] = {
     "response_parser": (ParseInput, ParsedResponse),
@@ -30,6 +31,7 @@ TASKS: dict[str, tuple[type[BaseModel], type[BaseModel]]] = {
     "attribute_judge": (AttributeQuestion, AttributeAnswer),
     "rsr": (EditInput, RevisedResponse),
     "discriminator": (ChoiceQuestion, PlainText),
+    "region_writer": (RegionWriterInput, RegionTextAnswer),
 }
 _TASK = re.compile(r"\A# Task: (\w+)")
 _LETTERS = re.compile(r"^\(([A-E])\) ", re.MULTILINE)
