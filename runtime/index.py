@@ -22,6 +22,7 @@ COMMANDS = {
     "discriminator": ("agents.discriminator", "negatives → those that a vision model sees through"),
     "finer-tuning": ("agents.finer_tuning", "captions or graphs → question pairs for training"),
     "finer": ("benchmarks.finer", "negatives → questions; answers of a model → paired accuracy"),
+    "region-writer": ("agents.region_writer", "captions → boxes with texts for region training"),
     "diff": ("benchmarks.diff", "two runs of the negative generator side by side"),
     "import": ("benchmarks.sources", "CompreCap, DOCCI, PixMo, COCO, Visual Genome → our files"),
     "export": (

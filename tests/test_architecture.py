@@ -48,6 +48,7 @@ def test_imports_point_upwards(folder: str) -> None:
     "module",
     [
         "agents.rsr", "agents.caption_parser", "agents.negative_generator", "agents.discriminator",
+        "agents.region_writer",
         "benchmarks.granfact", "benchmarks.finer", "benchmarks.finer_build",
         "benchmarks.finer_evaluate", "benchmarks.finer_score", "benchmarks.diff",
         "benchmarks.graph_scores", "benchmarks.sources", "benchmarks.exports", "scoring",
