@@ -27,10 +27,18 @@ from benchmarks.sources import (
     visual_genome_regions,
 )
 from benchmarks.sources.base import BadRow, Imported, Rejected, Request, Source
-from benchmarks.sources.output import CAPTIONS, GRAPHS, REGIONS, REJECTED, check_output
+from benchmarks.sources.output import (
+    CAPTIONS,
+    GRAPHS,
+    MANIFEST,
+    REGIONS,
+    REJECTED,
+    check_output,
+)
 from runtime.command_line import exit_on_error, positive_int
 from runtime.errors import ToolkitError
-from runtime.files import atomic_writer
+from runtime.files import atomic_writer, write_json
+from runtime.manifest import versions
 from schemas.region import RegionText
 from schemas.scene_graph import CaptionRecord, SceneGraph
 
@@ -72,8 +80,29 @@ def _main(argv: Sequence[str] | None) -> int:
     print(
         f"{written}; rows rejected: {counts['rows']:,}; parts of rows left out: {counts['parts']:,}"
     )
+    _write_manifest(options, inputs, counts)
     print(f"wrote {options.output}")
     return 0
+
+
+def _write_manifest(
+    options: argparse.Namespace, inputs: Sequence[Path], counts: Counter[str]
+) -> None:
+    """What the records were made of; no local folders."""
+    digests = {}
+    for path in inputs:
+        with path.open("rb") as file:
+            digests[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    settings = {key: value for key, value in vars(options).items() if isinstance(value, str | int)}
+    del settings["overwrite"]
+    manifest = {
+        "agent": "sources",
+        "versions": versions(),
+        "inputs": digests,
+        "settings": settings,
+        "counts": counts,
+    }
+    write_json(options.output / MANIFEST, manifest)
 
 
 def _parser() -> argparse.ArgumentParser:

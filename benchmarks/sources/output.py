@@ -10,8 +10,8 @@ from runtime.errors import ToolkitError
 from runtime.files import partial_files
 
 CAPTIONS, GRAPHS, REGIONS = "captions.jsonl", "scene_graphs.jsonl", "regions.jsonl"
-REJECTED = "rejected.jsonl"
-FILES = {CAPTIONS, GRAPHS, REGIONS, REJECTED}
+REJECTED, MANIFEST = "rejected.jsonl", "manifest.json"
+FILES = {CAPTIONS, GRAPHS, REGIONS, REJECTED, MANIFEST}
 
 
 def check_output(directory: Path, sources: Sequence[Path], overwrite: bool) -> None:
