@@ -5,19 +5,26 @@ from __future__ import annotations
 import dataclasses
 import typing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
+from pydantic import BaseModel, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
 from runtime.errors import ToolkitError
 from schemas.training import LoraSettings, TrainConfig
 from schemas.validation import describe_errors, nearest
 
+Config = TypeVar("Config", bound=BaseModel)
+
 _HINT = "correct the config file"
 
 
 def load_config(path: Path) -> TrainConfig:
+    """The config of TRL's methods; raises as `read_config` does."""
+    return read_config(path, TrainConfig)
+
+
+def read_config(path: Path, model: type[Config]) -> Config:
     """The config of a YAML file.
 
     Raises ToolkitError (config) with file, key and expectation.
@@ -31,14 +38,16 @@ def load_config(path: Path) -> TrainConfig:
         reason = " ".join(str(error).split())
         raise ToolkitError("config", f"{path}: not valid YAML: {reason}", _HINT) from None
     try:
-        return TrainConfig.model_validate({} if data is None else data)
+        return model.model_validate({} if data is None else data)
     except ValidationError as error:
-        message = f"{path}: {describe_errors(error, data, TrainConfig)}"
+        message = f"{path}: {describe_errors(error, data, model)}"
         raise ToolkitError("config", message, _HINT) from None
 
 
-def trl_arguments(config_class: type, settings: dict[str, Any], source: Path, output: Path) -> Any:
-    """An instance of TRL's config class.
+def trl_arguments(
+    config_class: type, settings: dict[str, Any], source: Path, output: Path, section: str = "trl"
+) -> Any:
+    """An instance of a config class of TRL or transformers from a `section` of the file.
 
     Raises ToolkitError (config) for a key that it does not have, with the nearest one, for a
     value of another type, and for what the class itself refuses.
@@ -48,14 +57,14 @@ def trl_arguments(config_class: type, settings: dict[str, Any], source: Path, ou
     values: dict[str, Any] = {}
     for key, value in settings.items():
         if key not in fields:
-            message = f"{source}: trl.{key}: unknown key{nearest(key, fields)}"
-            hint = f"the keys of `trl` are the arguments of {config_class.__name__}"
+            message = f"{source}: {section}.{key}: unknown key{nearest(key, fields)}"
+            hint = f"the keys of `{section}` are the arguments of {config_class.__name__}"
             raise ToolkitError("config", message, hint)
-        values[key] = _convert(value, hints[key], f"{source}: trl.{key}")
+        values[key] = _convert(value, hints[key], f"{source}: {section}.{key}")
     try:
         return config_class(output_dir=str(output), **{"report_to": "none"} | values)
     except (ValueError, TypeError, ImportError) as error:
-        raise ToolkitError("config", f"{source}: trl: {error}", _HINT) from error
+        raise ToolkitError("config", f"{source}: {section}: {error}", _HINT) from error
 
 
 def _convert(value: Any, hint: Any, place: str) -> Any:
