@@ -31,13 +31,14 @@ COMMANDS = {
     "rp-dpo": ("training.rp_dpo", "preference pairs with margins → a tuned model"),
     "dpo": ("training.dpo", "preference pairs → a tuned model"),
     "sft": ("training.sft", "answers → a tuned model"),
+    "fgam": ("training.fgam", "regions and captions → a dual encoder aligned with both"),
     "score": ("scoring", "judged responses → the nine GranFact metrics"),
     "granfact": ("benchmarks.granfact", "responses of models → table of metrics with intervals"),
     "check": ("agents.check", "ask every configured backend whether it works"),
 }
 
 
-PACKAGES = {"scoring", "benchmarks.sources", "benchmarks.exports"}
+PACKAGES = {"scoring", "benchmarks.sources", "benchmarks.exports", "training.fgam"}
 """Commands that are packages: their `__main__` has the function."""
 
 

@@ -18,6 +18,7 @@ from runtime.command_line import exit_on_error
 from runtime.errors import ToolkitError
 
 _PAD, _START, _END, _IMAGE = "<|pad|>", "<|im_start|>", "<|im_end|>", "<image>"
+_TEXT_END = "<|endoftext|>"
 _IDEFICS = ("<fake_token_around_image>", "<global-img>", "<end_of_utterance>")
 _CHAT = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n"
@@ -78,10 +79,12 @@ def save_tiny_clip(folder: Path, corpus: Iterable[str] = _CORPUS, seed: int = 0)
     from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPProcessor
 
     tokenizer = build_tokenizer(corpus)
-    end = tokenizer.convert_tokens_to_ids(_END)
-    # CLIP reads its text embedding off the end token.
+    # CLIP reads its text embedding off the end token, and takes an end token of number 2, which
+    # this tokenizer has, for one of its oldest models: it would then look for the highest number.
+    tokenizer.add_special_tokens({"eos_token": _TEXT_END})
+    end = tokenizer.eos_token_id
     tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
-        single=f"$A {_END}", special_tokens=[(_END, end)]
+        single=f"$A {_TEXT_END}", special_tokens=[(_TEXT_END, end)]
     )
     layers = {"hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 4}
     config = CLIPConfig(

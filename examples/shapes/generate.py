@@ -69,18 +69,20 @@ def make_scene(seed: int, number: int) -> list[Drawn]:
         y = rng.randint(around[1], around[3] - height)
         box = (x, y, x + width, y + height)
         new = Drawn(size, rng.choice(list(COLOURS)), rng.choice(SHAPES), box)
-        if all(_both_seen(new.box, other.box) for other in shapes):
+        if all(_both_seen(new, other) for other in shapes):
             shapes.append(new)
     # What is drawn later lies on top: the small must not be hidden by the large.
     return sorted(shapes, key=lambda item: -_area(item.box))
 
 
-def _both_seen(first: PixelBox, second: PixelBox) -> bool:
-    common = (max(first[0], second[0]), max(first[1], second[1]),
-              min(first[2], second[2]), min(first[3], second[3]))  # fmt: skip
+def _both_seen(first: Drawn, second: Drawn) -> bool:
+    """Boxes with common area need different colours, and neither may be most of the other."""
+    (x0, y0, x1, y1), (u0, v0, u1, v1) = first.box, second.box
+    common = (max(x0, u0), max(y0, v0), min(x1, u1), min(y1, v1))
     if common[0] >= common[2] or common[1] >= common[3]:
         return True
-    return _area(common) <= _MOST_COMMON * max(_area(first), _area(second))
+    larger = max(_area(first.box), _area(second.box))
+    return first.colour != second.colour and _area(common) <= _MOST_COMMON * larger
 
 
 def _area(box: PixelBox) -> int:
