@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoProcessor, TrainingArguments
 
@@ -185,6 +187,13 @@ def test_shipped_configs_load(path: Path, tmp_path: Path) -> None:
     assert used == {"global", *({"region", "spatial"} if name == "full" else {name})}
     on_cpu = {"use_cpu": True, "bf16": False}
     trl_arguments(TrainingArguments, config.train | on_cpu, path, tmp_path, "train")
+
+
+def test_the_docs_show_a_config_and_name_every_file() -> None:
+    text = (ROOT / "docs/fgam.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(model.*?)```", text, re.DOTALL)
+    FgamConfig.model_validate(yaml.safe_load(block))
+    assert all(f"`{path.stem}`" in text for path in SHIPPED)
 
 
 def test_shipped_configs_differ_in_the_weights_only() -> None:
