@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEV_READY := $(VENV)/.ready-dev
 
-.PHONY: demo train-demo test check bench bench-peers clean
+.PHONY: demo train-demo fgam-demo test check bench bench-peers clean
 
 demo: $(READY)
 	$(BIN)/python -m agents.rsr examples/granfact-mini/images.jsonl --output runs/demo --overwrite
@@ -13,6 +13,9 @@ demo: $(READY)
 train-demo: $(DEV_READY)
 	test -f runs/demo/pairs.jsonl || $(MAKE) demo
 	$(BIN)/python -m scripts.train_demo
+
+fgam-demo: $(DEV_READY)
+	$(BIN)/python -m scripts.fgam_demo
 
 test: $(DEV_READY)
 	$(BIN)/python -m pytest

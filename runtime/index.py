@@ -38,13 +38,14 @@ COMMANDS = {
     "sft": ("training.sft", "answers → a tuned model"),
     "rl": ("training.rl", "prompts and a reward, such as the critic's → a tuned model"),
     "hybrid": ("training.hybrid", "revisions, then prompts and a reward → a tuned model"),
+    "fgam": ("training.fgam", "regions and captions → a dual encoder aligned with both"),
     "score": ("scoring", "judged responses → the nine GranFact metrics"),
     "granfact": ("benchmarks.granfact", "responses of models → table of metrics with intervals"),
     "check": ("agents.check", "ask every configured backend whether it works"),
 }
 
 
-PACKAGES = {"scoring", "benchmarks.sources", "benchmarks.exports"}
+PACKAGES = {"scoring", "benchmarks.sources", "benchmarks.exports", "training.fgam"}
 """Commands that are packages: their `__main__` has the function."""
 
 

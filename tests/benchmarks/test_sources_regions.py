@@ -65,7 +65,11 @@ def test_coco_boxes_become_corners_in_the_image(tmp_path: Path) -> None:
         ("../000000000025.jpg", (150.4, 90, 200, 100), "person"),
         ("../000000000025.jpg", (0, 0, 20, 19.99), "dog"),
     ]
-    assert sorted(path.name for path in out.iterdir()) == ["regions.jsonl", "rejected.jsonl"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "manifest.json",
+        "regions.jsonl",
+        "rejected.jsonl",
+    ]
     assert rejected(out) == []
 
 
