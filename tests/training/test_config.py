@@ -21,8 +21,6 @@ ROOT = Path(__file__).parents[2]
 CONFIG_FILES = sorted((ROOT / "training/configs").glob("*.yaml"))
 STAGE_2 = ("fgam-sft", "fgam-rl", "fgam-hybrid")
 FGAM = {path.stem: path for path in CONFIG_FILES if path.stem in STAGE_2}
-    path.stem: path for path in CONFIG_FILES if path.stem in ("fgam-sft", "fgam-rl", "fgam-hybrid")
-}
 # Those of training.fgam, which does not use TRL, have their own test.
 CONFIGS = [p for p in CONFIG_FILES if p.stem in FGAM or not p.stem.startswith("fgam-")]
 ON_CPU = {"use_cpu": True, "bf16": False}
