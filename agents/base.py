@@ -120,6 +120,8 @@ class Agent(ABC, Generic[In, Out]):
     """What the agent asks; each step may have a backend of its own, and mostly has a prompt."""
     needs: Mapping[str, set[str]] = MappingProxyType({})
     """Capabilities that a step's backend must have: `{"discriminator": {"vision"}}`."""
+    votes: Mapping[str, int] = MappingProxyType({})
+    """Calls in place of one of a step where its backend gives no log-probabilities."""
     settings: Mapping[str, Any] = MappingProxyType({})
     """What the agent's own flags were set to: plain JSON values, part of the run's identity."""
 

@@ -45,6 +45,7 @@ class Discriminator(Agent[NegatedGraph, DiscriminatedGraph]):
         self.thresholds, self.text_only = thresholds or Thresholds(), text_only
         self.settings = {**asdict(self.thresholds), "text_only": text_only}
         self.needs: Mapping[str, set[str]] = {} if text_only else {"discriminator": {"vision"}}
+        self.votes = {"discriminator": self.thresholds.votes}
 
     async def run(self, item: NegatedGraph, context: AgentContext) -> DiscriminatedGraph:
         """The graph with what survived, and all verdicts.
@@ -69,7 +70,7 @@ class Discriminator(Agent[NegatedGraph, DiscriminatedGraph]):
         return DiscriminatedGraph(id=item.id, graph=graph, verdicts=verdicts)
 
     def estimate(self, item: NegatedGraph) -> dict[str, int]:
-        """All rounds of every element; without log-probabilities there are `votes` times more."""
+        """All rounds of every element."""
         count = sum(len(element.negatives) == NEGATIVES for element in elements(item))
         rounds = self.thresholds.max_rounds
         return {"discriminator": count * rounds, "negative_generator": count * (rounds - 1)}

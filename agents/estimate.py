@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from agents.base import Agent, In, Out
+from backends.base import Backend
 from backends.registry import check_needs, open_backend
 from prompts import has_prompt, load_prompt
 from schemas.config import BackendConfig, Config, LiteLLMConfig
@@ -29,15 +30,19 @@ def dry_run(agent: Agent[In, Out], items: Iterable[In], config: Config) -> None:
 
     Raises ToolkitError (capability) for a backend that cannot do what the agent needs.
     """
-    check_needs(config, agent.needs, lambda step: open_backend(config.backend(step)))
+
+    def backend(step: str) -> Backend:
+        return open_backend(config.backend(step))
+
+    check_needs(config, agent.needs, backend)
     calls: Counter[str] = Counter()
     records = 0
     for item in items:
         records += 1
         calls.update(agent.estimate(item))
-    print(
-        f"{records:,} records; estimated calls, without retries and votes, equal ones not merged:"
-    )
+    for step, votes in agent.votes.items():
+        calls[step] *= 1 if backend(step).capabilities.logprobs else votes
+    print(f"{records:,} records; estimated calls, without retries, equal ones not merged:")
     total = 0.0
     for step in agent.steps:
         text = load_prompt(step).text if has_prompt(step) else ""
