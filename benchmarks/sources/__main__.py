@@ -17,10 +17,11 @@ from pydantic_core import PydanticSerializationError
 
 from benchmarks.sources import coco, comprecap, docci, pixmo, plain, visual_genome
 from benchmarks.sources.base import BadRow, Imported, Rejected, Request, Source
-from benchmarks.sources.output import CAPTIONS, GRAPHS, REJECTED, check_output
+from benchmarks.sources.output import CAPTIONS, GRAPHS, MANIFEST, REJECTED, check_output
 from runtime.command_line import exit_on_error, positive_int
 from runtime.errors import ToolkitError
-from runtime.files import atomic_writer
+from runtime.files import atomic_writer, write_json
+from runtime.manifest import versions
 from schemas.scene_graph import SceneGraph
 
 FORMATS = {
@@ -57,8 +58,25 @@ def _main(argv: Sequence[str] | None) -> int:
         f"{name}: {counts['records']:,}; rows rejected: {counts['rows']:,}; "
         f"parts of rows left out: {counts['parts']:,}"
     )
+    _write_manifest(options, counts)
     print(f"wrote {options.output}")
     return 0
+
+
+def _write_manifest(options: argparse.Namespace, counts: Counter[str]) -> None:
+    """What the records were made of; no local folders."""
+    with options.input.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    settings = {key: value for key, value in vars(options).items() if isinstance(value, str | int)}
+    del settings["overwrite"]
+    manifest = {
+        "agent": "sources",
+        "versions": versions(),
+        "inputs": {options.input.name: digest},
+        "settings": settings,
+        "counts": counts,
+    }
+    write_json(options.output / MANIFEST, manifest)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,7 +9,8 @@ from runtime.errors import ToolkitError
 from runtime.files import partial_files
 
 CAPTIONS, GRAPHS, REJECTED = "captions.jsonl", "scene_graphs.jsonl", "rejected.jsonl"
-FILES = {CAPTIONS, GRAPHS, REJECTED}
+MANIFEST = "manifest.json"
+FILES = {CAPTIONS, GRAPHS, REJECTED, MANIFEST}
 
 
 def check_output(directory: Path, source: Path, overwrite: bool) -> None:
