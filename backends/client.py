@@ -156,6 +156,8 @@ class ModelClient:
                 raise
             used = completion.usage.prompt_tokens + completion.usage.completion_tokens
             self.limiter.succeeded(expected, used)
+            if completion.limits:
+                self.limiter.adopt(completion.limits)
             self.usage.charge(completion.usage)
         return completion
 

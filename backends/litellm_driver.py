@@ -17,14 +17,16 @@ from backends.base import Capabilities, Completion, ModelRequest
 from backends.chat import chat_arguments, read_completion
 from backends.openai_http import OpenAIEndpoint
 from backends.provider_errors import from_exception
+from backends.rate_headers import read_rate_limits
 from backends.structured import Mode
 from runtime.errors import ToolkitError
 from schemas.config import LiteLLMConfig
 
 logger = logging.getLogger(__name__)
 
-_DIRECT = "hosted_vllm/"
-_OPENAI_COMPATIBLE = (_DIRECT, "openai/")
+_OPENAI_COMPATIBLE = ("hosted_vllm/", "openai/")
+# OpenAI's own newer models rename parameters, which LiteLLM knows to do.
+_OPENAI_HOST = "api.openai.com"
 _PROBE_S = 3.0
 _KEY_VARIABLES = {
     "anthropic": ("ANTHROPIC_API_KEY",),
@@ -60,8 +62,8 @@ def import_litellm() -> ModuleType:
 class LiteLLMBackend:
     """One LiteLLM model id.
 
-    `hosted_vllm/…` with an `api_base` is any OpenAI-compatible endpoint and goes there directly;
-    every other id, `openai/…` among them, goes through LiteLLM.
+    `hosted_vllm/…` or `openai/…` with an `api_base` of one's own is any OpenAI-compatible endpoint
+    (vLLM, SGLang, llama.cpp, TGI) and goes there directly; every other id goes through LiteLLM.
     """
 
     def __init__(self, config: LiteLLMConfig, identity: str | None = None) -> None:
@@ -78,7 +80,7 @@ class LiteLLMBackend:
         """
         model, config = self.config.model, self.config
         known: dict[str, bool] = {"json_schema": True, "logprobs": True, "seed": True}
-        if config.api_base is None or not model.startswith(_OPENAI_COMPATIBLE):
+        if not self._is_direct:
             litellm = import_litellm()
             supported = litellm.get_supported_openai_params(model) or []
             known = {name: name in supported for name in ("logprobs", "seed")}
@@ -93,15 +95,17 @@ class LiteLLMBackend:
         """Ask the model once, with `more` fields in the call. Raises ToolkitError."""
         arguments = chat_arguments(request, output, self._mode(), self.capabilities) | more
         name = self.config.model
-        if name.startswith(_DIRECT) and self.config.api_base:
+        if self._is_direct:
             if self._endpoint is None:
-                self._endpoint = OpenAIEndpoint(self.config.api_base, self._key())
-            answer = await self._endpoint.chat(name.removeprefix(_DIRECT), arguments)
-            return read_completion(answer, name)
+                self._endpoint = OpenAIEndpoint(self.config.api_base or "", self._key())
+            answer, headers = await self._endpoint.chat(name.split("/", 1)[1], arguments)
+            completion = read_completion(answer, name)
+            return completion.model_copy(update={"limits": read_rate_limits(headers)})
         response = await self._through_litellm(arguments)
         completion = read_completion(response.model_dump(), name)
         paid = completion.usage.model_copy(update={"cost_usd": self._cost(response)})
-        return completion.model_copy(update={"usage": paid})
+        stated = read_rate_limits(response._hidden_params.get("additional_headers") or {})
+        return completion.model_copy(update={"usage": paid, "limits": stated})
 
     async def check(self) -> None:
         """The key is set and the endpoint answers. Raises ToolkitError (auth, prerequisite)."""
@@ -124,6 +128,13 @@ class LiteLLMBackend:
             await self._endpoint.close()
         if import_litellm.cache_info().currsize:
             await import_litellm().close_litellm_async_clients()
+
+    @cached_property
+    def _is_direct(self) -> bool:
+        config = self.config
+        if config.api_base is None or not config.model.startswith(_OPENAI_COMPATIBLE):
+            return False
+        return urlsplit(config.api_base).hostname != _OPENAI_HOST
 
     def _mode(self) -> Mode:
         if self.config.structured != "auto":

@@ -45,6 +45,7 @@ class Settings:
     retry_after_s: float = 0.05
     log: str | None = None
     api_key: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 class OpenAIServer:
@@ -101,7 +102,8 @@ class OpenAIServer:
             await asyncio.sleep(3600)
         body = json.loads(raw)
         self.bodies.append(body)
-        return web.json_response(response(body, await self._answers.text(body), fault, digest))
+        answer = response(body, await self._answers.text(body), fault, digest)
+        return web.json_response(answer, headers=settings.headers)
 
     def _fault(self, digest: str, attempt: int) -> str | None:
         drawn = hashlib.sha256(f"{self.settings.seed}:{digest}:{attempt}".encode()).digest()
@@ -226,6 +228,7 @@ def main() -> None:
     parser.add_argument("--captions", type=_json_file, default={})
     parser.add_argument("--log")
     parser.add_argument("--api-key")
+    parser.add_argument("--headers", type=json.loads, default={})
     options = vars(parser.parse_args())
     port, port_file = options.pop("port"), options.pop("port_file")
     asyncio.run(_serve(Settings(**options), port, port_file))
