@@ -29,7 +29,8 @@ from schemas.config import Config
 
 # Profile fields that change how fast or at what price an answer comes, never the answer.
 _NOT_IN_FINGERPRINT = {
-    "max_parallel", "rpm", "tpm", "timeout_s", "price", "api_base", "api_key_env", "threads",
+    "max_parallel", "rpm", "tpm", "timeout_s", "dead_after_s", "price", "api_base", "api_key_env",
+    "threads",
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from backends.base import Backend, Completion, ModelRequest
+from backends.breaker import Breaker
 from backends.cache import ResponseCache
 from backends.limits import Limiter, Sleep
 from backends.parse import check_finish_reason, correction_turn, parse_answer
@@ -44,7 +45,8 @@ class _Flight:
 class ModelClient:
     """One backend as the agents see it. All agents that use the backend share one client.
 
-    `usage` counts and holds the budget; `limiter` and `sleep` are for tests.
+    `name` is that of its profile. `usage` counts and holds the budget; `limiter`,
+    `breaker` and `sleep` are for tests.
     """
 
     def __init__(
@@ -54,12 +56,16 @@ class ModelClient:
         cache: ResponseCache,
         usage: UsageMeter,
         *,
+        name: str = "",
         limiter: Limiter | None = None,
+        breaker: Breaker | None = None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.backend, self.config = backend, config
+        self.name = name or backend.identity
         self.cache, self.usage = cache, usage
         self.limiter = limiter or Limiter(config.max_parallel, config.rpm, config.tpm)
+        self.breaker = breaker or Breaker(self.name, config.dead_after_s)
         self._sleep = sleep
         self._flights: dict[str, _Flight] = {}
 
@@ -111,7 +117,7 @@ class ModelClient:
         self, key: str, request: ModelRequest, output: type[T], validate: Validate[T]
     ) -> Parsed[T]:
         attempts = Attempts()
-        completion = await self._complete(request, output, attempts)
+        completion = await self._complete(key, request, output, attempts)
         try:
             value = parse_answer(completion.text, output, validate)
         except ToolkitError as error:
@@ -119,18 +125,21 @@ class ModelClient:
                 raise
             self.usage.count("corrections")
             request = correction_turn(request, completion.text, error)
-            completion = await self._complete(request, output, attempts)
+            completion = await self._complete(key, request, output, attempts)
             value = parse_answer(completion.text, output, validate)
         self.cache.put(key, completion)
         return Parsed(value, completion, False, key)
 
     async def _complete(
-        self, request: ModelRequest, output: type[BaseModel], attempts: Attempts
+        self, key: str, request: ModelRequest, output: type[BaseModel], attempts: Attempts
     ) -> Completion:
+        def repeated() -> None:
+            self.usage.count("retries")
+
         completion = await retry(
-            lambda: self._call(request, output),
+            lambda: self.breaker.guard(key, lambda: self._call(request, output), repeated),
             attempts,
-            on_retry=lambda: self.usage.count("retries"),
+            on_retry=repeated,
             sleep=self._sleep,
         )
         # One of a few words is read from the start of the answer; the rest is not needed.

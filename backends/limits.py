@@ -83,9 +83,8 @@ class Limiter:
     @property
     def rates(self) -> tuple[float | None, float | None]:
         """Requests and tokens a minute that are kept to at present; None where without bound."""
-        buckets = (self._requests, self._tokens)
-        requests, tokens = (bucket and bucket.per_minute for bucket in buckets)
-        return requests, tokens
+        requests = self._requests.per_minute if self._requests else None
+        return requests, self._tokens.per_minute if self._tokens else None
 
     @asynccontextmanager
     async def slot(self, tokens: int) -> AsyncIterator[float]:

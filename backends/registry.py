@@ -82,7 +82,7 @@ class Backends:
         if name not in self._clients:
             profile = self.profile(agent)
             backend = open_backend(profile)
-            self._clients[name] = ModelClient(backend, profile, self.cache, self.usage)
+            self._clients[name] = ModelClient(backend, profile, self.cache, self.usage, name=name)
         return self._clients[name]
 
     def profile(self, agent: str) -> BackendConfig:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from backends.base import Completion, TokenUsage
+from backends.breaker import Breaker
 from backends.cache import ResponseCache
 from backends.client import ModelClient, Parsed
 from backends.fake import FakeBackend, Script
@@ -27,17 +28,26 @@ class Setup:
 
     def __init__(self, cache: ResponseCache, script: Script, **options: Any) -> None:
         self.waits: list[float] = []
+        self.now = 0.0
         self.usage = UsageMeter(budget_usd=options.pop("budget_usd", None))
         self.backend = FakeBackend(script, delay_s=options.pop("delay_s", 0.0))
         config = FakeConfig(driver="fake", **options)
         limiter = Limiter(config.max_parallel, config.rpm, config.tpm, lambda: 0.0, self.wait)
         limiter = limiter if config.rpm or config.tpm else Limiter(config.max_parallel)
+        breaker = Breaker("fake", config.dead_after_s, lambda: self.now, self.wait)
         self.client = ModelClient(
-            self.backend, config, cache, self.usage, limiter=limiter, sleep=self.wait
+            self.backend,
+            config,
+            cache,
+            self.usage,
+            limiter=limiter,
+            breaker=breaker,
+            sleep=self.wait,
         )
 
     async def wait(self, seconds: float) -> None:
         self.waits.append(seconds)
+        self.now += seconds
         await asyncio.sleep(0)
 
     async def ask(self, prediction: str = "couch", **options: Any) -> Parsed[CategoryAnswer]:
@@ -187,11 +197,40 @@ def test_semantic_check_gets_a_correction_and_guards_the_cache(cache: ResponseCa
     assert (always_good.total.cached, always_good.total.calls) == (0, 3)
 
 
-@pytest.mark.parametrize("kind", ["timeout", "connection", "server"])
+@pytest.mark.parametrize("kind", ["timeout", "server"])
 def test_transient_failures_get_five_tries(cache: ResponseCache, kind: str) -> None:
     setup = Setup(cache, [{"$fault": kind}])
     assert setup.error().kind == kind
     assert (setup.total.calls, setup.total.retries, len(setup.waits)) == (5, 4, 4)
+
+
+def test_dead_endpoint_uses_up_no_attempts_and_goes_on_when_it_answers(
+    cache: ResponseCache,
+) -> None:
+    def dead_at_first(request: Any, output: Any) -> Any:
+        return {"$fault": "connection"} if setup.total.calls <= 40 else GOOD
+
+    setup = Setup(cache, dead_at_first, max_parallel=4)
+
+    async def many() -> list[Any]:
+        return await asyncio.gather(*(setup.ask(str(n)) for n in range(30)), return_exceptions=True)
+
+    assert all(isinstance(outcome, Parsed) for outcome in asyncio.run(many()))
+    total = setup.total
+    assert total.calls == 70 == total.requests + total.retries
+    assert setup.now > 60, "the tries lie up to 30 s apart"
+
+
+def test_endpoint_that_stays_dead_ends_the_run_and_no_record(cache: ResponseCache) -> None:
+    setup = Setup(cache, [{"$fault": "server"}], max_parallel=4, dead_after_s=60)
+
+    async def many() -> list[Any]:
+        return await asyncio.gather(*(setup.ask(str(n)) for n in range(30)), return_exceptions=True)
+
+    outcomes = asyncio.run(many())
+    assert {outcome.kind for outcome in outcomes} == {"prerequisite"}
+    assert "scripted fault: server" in outcomes[0].message
+    assert outcomes[0].exit_code == 3
 
 
 def test_rate_limit_gets_six_tries_waits_as_asked_and_halves_concurrency(
