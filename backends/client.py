@@ -20,6 +20,9 @@ from backends.usage import UsageMeter
 from runtime.errors import ToolkitError
 from schemas.config import BackendConfig
 
+IMAGE_TOKENS = 1000
+"""What an image is taken to be before the provider has counted it."""
+
 T = TypeVar("T", bound=BaseModel)
 Validate = Callable[[T], None] | None
 
@@ -148,8 +151,10 @@ class ModelClient:
 
     async def _call(self, request: ModelRequest, output: type[BaseModel]) -> Completion:
         expected = sum(len(message.content) for message in request.messages) // 4
-        async with self.limiter.slot(expected) as started:
-            self.usage.check_budget()
+        async with (
+            self.limiter.slot(expected) as started,
+            self.usage.admitted(self.name, self._worst_cost(request, expected)),
+        ):
             self.usage.count("calls")
             try:
                 asked = time.monotonic()
@@ -167,8 +172,16 @@ class ModelClient:
             self.limiter.succeeded(expected, used)
             if completion.limits:
                 self.limiter.adopt(completion.limits)
-            self.usage.charge(completion.usage)
+            self.usage.charge(completion.usage, self.name)
         return completion
+
+    def _worst_cost(self, request: ModelRequest, prompt_tokens: int) -> float:
+        """US dollars, where the config has a price; else the first answer will tell."""
+        price = self.config.price
+        if price is None:
+            return 0.0
+        sent = prompt_tokens + len(request.images) * IMAGE_TOKENS
+        return (sent * price.input + request.sampling.max_tokens * price.output) / 1e6
 
     def _priced(self, completion: Completion) -> Completion:
         price, usage = self.config.price, completion.usage

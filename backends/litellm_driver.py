@@ -110,9 +110,7 @@ class LiteLLMBackend:
     async def check(self) -> None:
         """The key is set and the endpoint answers. Raises ToolkitError (auth, prerequisite)."""
         config = self.config
-        named = (config.api_key_env,) if config.api_key_env else ()
-        provider = _provider(config.model)
-        accepted = named or (() if config.api_base else _KEY_VARIABLES.get(provider, ()))
+        accepted = key_variables(config)
         if accepted and not any(os.environ.get(variable) for variable in accepted):
             raise ToolkitError(
                 "auth",
@@ -176,6 +174,13 @@ class LiteLLMBackend:
             self._price_warned = True
             logger.warning("%s: price unknown, counted as $0; set `price`", config.model)
         return float(cost or 0.0)
+
+
+def key_variables(config: LiteLLMConfig) -> tuple[str, ...]:
+    """Names of the environment variables of which one must hold the key; the first is usual."""
+    if config.api_key_env:
+        return (config.api_key_env,)
+    return () if config.api_base else _KEY_VARIABLES.get(_provider(config.model), ())
 
 
 def _provider(model: str) -> str:

@@ -293,7 +293,7 @@ def test_price_of_the_config_counts(cache: ResponseCache) -> None:
     assert (setup.total.prompt_tokens, setup.total.completion_tokens) == (1000, 100)
 
 
-def test_budget_is_overshot_by_the_calls_in_flight_at_most(cache: ResponseCache) -> None:
+def test_budget_is_kept_to_the_call_once_an_answer_told_the_price(cache: ResponseCache) -> None:
     setup = Setup(
         cache,
         [paid()],
@@ -310,8 +310,37 @@ def test_budget_is_overshot_by_the_calls_in_flight_at_most(cache: ResponseCache)
     outcomes = asyncio.run(many())
     errors = [outcome for outcome in outcomes if isinstance(outcome, ToolkitError)]
     assert {error.kind for error in errors} == {"budget"}
-    assert 10 <= setup.total.calls <= 11
-    assert len(errors) == 30 - setup.total.calls
+    assert setup.total.calls == 10
+    assert len(errors) == 20
+
+
+def test_first_calls_are_held_to_cost_what_they_may_at_most(cache: ResponseCache) -> None:
+    # 64 tokens at $1000 a million are $0.064 at most: one call at a time.
+    price = {"input": 0.0, "output": 1000.0}
+    usage = TokenUsage(prompt_tokens=10, completion_tokens=60)
+    answer = Completion(text='{"decision": "is_a"}', model="fake", usage=usage)
+    setup = Setup(cache, [answer], budget_usd=0.1, max_parallel=16, price=price, delay_s=0.001)
+
+    async def many() -> list[Any]:
+        asked = (setup.ask(str(number)) for number in range(16))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    asyncio.run(many())
+    assert setup.total.calls == 2
+    assert setup.total.cost_usd == pytest.approx(0.12), "the last call may cross the line"
+
+
+def test_failed_calls_give_their_money_back(cache: ResponseCache) -> None:
+    fault = {"$fault": "bad_request"}
+    price = {"input": 0.0, "output": 1000.0}
+    setup = Setup(cache, [fault], budget_usd=0.1, max_parallel=4, price=price, delay_s=0.001)
+
+    async def many() -> list[Any]:
+        asked = (setup.ask(str(number)) for number in range(16))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    assert {error.kind for error in asyncio.run(many())} == {"bad_request"}
+    assert (setup.total.calls, setup.usage._reserved) == (16, [])
 
 
 def test_budget_knows_what_was_spent_before() -> None:
