@@ -13,13 +13,15 @@ from typing import Any, Generic
 
 from agents.base import AgentContext, In, Out, mean_latency
 from agents.command import AgentCommand, Results
+from agents.rounds import BatchRounds, require_batches, warn_of_batches
 from backends.base import TokenUsage, schema_digest
+from backends.batch_store import FILES
 from backends.cache import ResponseCache
 from backends.registry import Backends
 from backends.usage import UsageMeter
 from prompts import has_prompt, load_prompt
 from runtime.command_line import CommandOptions
-from runtime.errors import ToolkitError
+from runtime.errors import EXIT_PENDING, ToolkitError
 from runtime.files import InputFile, write_jsonl
 from runtime.manifest import Execution as ExecutionNote
 from runtime.manifest import build_manifest, write_manifest
@@ -52,8 +54,11 @@ class Execution(Generic[In, Out]):
         self.started = datetime.now(UTC)
         self._usage: dict[str, dict[str, int | float]] = {}
 
-    def run(self) -> None:
-        """Process, write, report. Raises ToolkitError when the run must stop."""
+    def run(self) -> int:
+        """Process, write, report; returns the exit code.
+
+        That is 75 while batches are under way. Raises ToolkitError when the run must stop.
+        """
         options = self.options
         if options.input.resolve().parent == options.output.resolve():
             message = f"{options.input} stands in the output directory"
@@ -63,13 +68,16 @@ class Execution(Generic[In, Out]):
         store = OutcomeStore(
             options.output,
             self._fingerprint(),
-            outputs=[*self.command.outputs, "rejected.jsonl", "manifest.json", SPEND],
+            outputs=[*self.command.outputs, "rejected.jsonl", "manifest.json", SPEND, *FILES],
             overwrite=options.overwrite,
             retry_rejected=options.retry_rejected,
         )
         with store, SpendLedger(options.output) as ledger:
             summary = asyncio.run(self._process(store, ledger))
+            if summary.pending:
+                return EXIT_PENDING
             self._write(store, summary, ledger)
+        return 0
 
     def _ids(self) -> Iterator[str]:
         return (item.id for item in self.command.work(self.options))
@@ -98,6 +106,8 @@ class Execution(Generic[In, Out]):
     async def _check(self) -> None:
         cache = ResponseCache(Path(self.config.run.cache))
         async with Backends(self.config, cache, UsageMeter()) as backends:
+            if self.options.batch:
+                require_batches(self.config, self.command.agent.steps)
             await backends.check(self.command.agent.steps, self.command.agent.needs)
 
     async def _process(self, store: OutcomeStore, ledger: SpendLedger) -> RunSummary:
@@ -115,7 +125,13 @@ class Execution(Generic[In, Out]):
             tokens = total.prompt_tokens + total.completion_tokens
             return CallSnapshot(total.calls, total.cached, tokens, total.cost_usd)
 
-        async with Backends(self.config, cache, meter) as backends:
+        rounds = BatchRounds(self.options.output, meter) if self.options.batch else None
+        if rounds is None:
+            warn_of_batches(self.options.output)
+        batches = rounds.batches if rounds else None
+        async with Backends(self.config, cache, meter, batches) as backends:
+            if rounds and not await rounds.begin(backends, agent.steps):
+                return RunSummary(pending=1)
 
             async def process(item: In) -> Out:
                 context = self._context(backends)
@@ -130,9 +146,12 @@ class Execution(Generic[In, Out]):
             policy = RunPolicy(self.options.concurrency, self.config.run.max_error_rate)
             work = self.command.work(self.options)
             with Progress(agent.name, total, snapshot) as progress:
-                return await run_agent(
+                summary = await run_agent(
                     process, work, store, policy, progress.update, self._usage.pop
                 )
+            if rounds:
+                await rounds.end(summary.pending)
+            return summary
 
     def _context(self, backends: Backends) -> AgentContext:
         config, options = self.config.run, self.options

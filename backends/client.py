@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
@@ -19,6 +19,9 @@ from backends.retry import Attempts, retry
 from backends.usage import UsageMeter
 from runtime.errors import ToolkitError
 from schemas.config import BackendConfig
+
+if TYPE_CHECKING:
+    from backends.batch import BatchQueue
 
 IMAGE_TOKENS = 1000
 """What an image is taken to be before the provider has counted it."""
@@ -49,7 +52,8 @@ class ModelClient:
     """One backend as the agents see it. All agents that use the backend share one client.
 
     `name` is that of its profile. `usage` counts and holds the budget; `limiter`,
-    `breaker` and `sleep` are for tests.
+    `breaker` and `sleep` are for tests. With a `batch` nothing is asked: what it has no answer to
+    is queued there, and PendingError raised.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class ModelClient:
         name: str = "",
         limiter: Limiter | None = None,
         breaker: Breaker | None = None,
+        batch: BatchQueue | None = None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.backend, self.config = backend, config
@@ -69,6 +74,7 @@ class ModelClient:
         self.cache, self.usage = cache, usage
         self.limiter = limiter or Limiter(config.max_parallel, config.rpm, config.tpm)
         self.breaker = breaker or Breaker(self.name, config.dead_after_s)
+        self._batch = batch
         self._sleep = sleep
         self._flights: dict[str, _Flight] = {}
 
@@ -139,18 +145,37 @@ class ModelClient:
         def repeated() -> None:
             self.usage.count("retries")
 
+        if self._batch:
+            return self._checked(await self._from_batch(self._batch, request, output), request)
         completion = await retry(
             lambda: self.breaker.guard(key, lambda: self._call(request, output), repeated),
             attempts,
             on_retry=repeated,
             sleep=self._sleep,
         )
+        return self._checked(completion, request)
+
+    def _checked(self, completion: Completion, request: ModelRequest) -> Completion:
         # One of a few words is read from the start of the answer; the rest is not needed.
         check_finish_reason(completion, may_be_cut=bool(request.choices))
         return completion
 
+    async def _from_batch(
+        self, batch: BatchQueue, request: ModelRequest, output: type[BaseModel]
+    ) -> Completion:
+        share = batch.price_share
+        worst = self._worst_cost(request, _estimated_tokens(request)) * share
+        completion, unpaid = await batch.take(request, output, worst)
+        usage = self._priced(completion).usage
+        usage = usage.model_copy(update={"cost_usd": usage.cost_usd * share})
+        if unpaid:
+            self.usage.count("calls")
+            self.usage.charge(usage, self.name)
+            batch.mark_paid(unpaid)
+        return completion.model_copy(update={"usage": usage})
+
     async def _call(self, request: ModelRequest, output: type[BaseModel]) -> Completion:
-        expected = sum(len(message.content) for message in request.messages) // 4
+        expected = _estimated_tokens(request)
         async with (
             self.limiter.slot(expected) as started,
             self.usage.admitted(self.name, self._worst_cost(request, expected)),
@@ -197,3 +222,7 @@ class ModelClient:
             f"{self.backend.identity} gave no answer in {self.config.timeout_s:g} s",
             "raise the backend's timeout_s or lower its max_parallel",
         )
+
+
+def _estimated_tokens(request: ModelRequest) -> int:
+    return sum(len(message.content) for message in request.messages) // 4

@@ -93,7 +93,7 @@ class LiteLLMBackend:
         self, request: ModelRequest, output: type[BaseModel], **more: Any
     ) -> Completion:
         """Ask the model once, with `more` fields in the call. Raises ToolkitError."""
-        arguments = chat_arguments(request, output, self._mode(), self.capabilities) | more
+        arguments = self.arguments(request, output) | more
         name = self.config.model
         if self._is_direct:
             if self._endpoint is None:
@@ -101,8 +101,15 @@ class LiteLLMBackend:
             answer, headers = await self._endpoint.chat(name.split("/", 1)[1], arguments)
             completion = read_completion(answer, name)
             return completion.model_copy(update={"limits": read_rate_limits(headers)})
-        response = await self._through_litellm(arguments)
-        completion = read_completion(response.model_dump(), name)
+        return self.read(await self._through_litellm(arguments))
+
+    def arguments(self, request: ModelRequest, output: type[BaseModel]) -> dict[str, Any]:
+        """Everything of the chat completion but the model. Raises ToolkitError (image)."""
+        return chat_arguments(request, output, self._mode(), self.capabilities)
+
+    def read(self, response: Any) -> Completion:
+        """LiteLLM's response as a completion with its price. Raises ToolkitError (server)."""
+        completion = read_completion(response.model_dump(), self.config.model)
         paid = completion.usage.model_copy(update={"cost_usd": self._cost(response)})
         stated = read_rate_limits(response._hidden_params.get("additional_headers") or {})
         return completion.model_copy(update={"usage": paid, "limits": stated})
@@ -180,10 +187,16 @@ def key_variables(config: LiteLLMConfig) -> tuple[str, ...]:
     """Names of the environment variables of which one must hold the key; the first is usual."""
     if config.api_key_env:
         return (config.api_key_env,)
-    return () if config.api_base else _KEY_VARIABLES.get(_provider(config.model), ())
+    return () if config.api_base else _KEY_VARIABLES.get(provider_name(config.model), ())
 
 
-def _provider(model: str) -> str:
+def key_value(config: LiteLLMConfig) -> str | None:
+    """The key, from the first of its variables that is set."""
+    return next(filter(None, map(os.environ.get, key_variables(config))), None)
+
+
+def provider_name(model: str) -> str:
+    """Name of the provider of a LiteLLM model id."""
     if "/" in model:
         return model.split("/", 1)[0]
     return "anthropic" if model.startswith("claude") else "openai"

@@ -42,7 +42,10 @@ class RulesConfig(BackendConfig):
 
 
 class LiteLLMConfig(BackendConfig):
-    """Any model LiteLLM can reach: `model` is its id, `api_base` an own endpoint."""
+    """Any model LiteLLM can reach: `model` is its id, `api_base` an own endpoint.
+
+    A call of `--batch` costs `batch_price` of what a live one does.
+    """
 
     driver: Literal["litellm"]
     model: str
@@ -51,6 +54,7 @@ class LiteLLMConfig(BackendConfig):
     structured: StructuredMode = "auto"
     vision: bool | None = None
     logprobs: bool | None = None
+    batch_price: Annotated[float, Field(ge=0)] = 0.5
 
 
 class LlamaCppConfig(BackendConfig):
