@@ -132,7 +132,9 @@ class LiteLLMBackend:
         if self._endpoint is not None:
             await self._endpoint.close()
         if import_litellm.cache_info().currsize:
-            await import_litellm().close_litellm_async_clients()
+            litellm = import_litellm()
+            await litellm.close_litellm_async_clients()
+            litellm.in_memory_llm_clients_cache.flush_cache()  # else closed ones are used again
 
     @cached_property
     def _is_direct(self) -> bool:

@@ -168,6 +168,19 @@ def test_stated_quota_is_kept_to(model: str, cache: ResponseCache) -> None:
 
 
 @PATHS
+def test_one_backend_closes_and_another_is_opened_in_the_same_loop(model: str) -> None:
+    async def twice(api_base: str) -> None:
+        for _ in range(2):
+            backend = LiteLLMBackend(config(model, api_base))
+            await backend.complete(category_request(), CategoryAnswer)
+            await backend.close()
+
+    with running() as (server, api_base):
+        asyncio.run(twice(api_base))
+    assert server.stats["answered"] == 2
+
+
+@PATHS
 def test_nobody_there(model: str) -> None:
     error = complete(model, f"http://127.0.0.1:{_free_port()}/v1")
     assert isinstance(error, ToolkitError)
