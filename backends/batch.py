@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
-from backends.base import Backend, Completion, ModelRequest
+from backends.base import Backend, Completion, ModelRequest, TokenUsage
 from backends.batch_apis import AnthropicBatches, BatchApi, GeminiBatches, OpenAIBatches
 from backends.batch_store import Answered, Batch, BatchStore, Queued
 from backends.litellm_driver import LiteLLMBackend, key_value, provider_name
 from backends.provider_errors import from_exception, from_status
 from backends.translation import ProviderRequest, from_provider, to_provider
-from backends.usage import UsageMeter
+from backends.usage import UsageMeter, priced
 from runtime.errors import PendingError, ToolkitError
 from schemas.config import BackendConfig, LiteLLMConfig
 
@@ -66,6 +68,10 @@ class Batches:
                 lacking = {"message": ended.reason or "the batch ended without an answer to it"}
                 self.store.ended(batch.id, ended.answers, Answered("", _WITHOUT_ANSWER, lacking))
                 news = True
+        for queue in self._queues.values():
+            async for tokens in queue.unpaid():
+                self._usage.count("calls")
+                self._usage.charge(tokens, queue.name)
         return news
 
     def _api(self, name: str) -> BatchApi:
@@ -122,19 +128,28 @@ class BatchQueue:
         provider = _APIS[provider_name(config.model)]
         self.api: BatchApi = provider(config.model, config.api_base, key_value(config))
 
-    @property
-    def price_share(self) -> float:
-        """What a call costs here, as a share of a live one's price."""
-        return self._backend.config.batch_price
+    async def unpaid(self) -> AsyncIterator[TokenUsage]:
+        """What each answer cost that has not been counted; it is as soon as the next is asked for.
 
-    def mark_paid(self, key: str) -> None:
-        """The answer under `key`, from `take`, has been counted."""
-        self._store.mark_paid(key)
+        Not left to those who take an answer: a record that fails leaves answers behind.
+        """
+        for key, answer in self._store.unpaid(self.name):
+            # The answer alone tells its tokens, whatever was asked.
+            nothing = {"messages": [{"role": "user", "content": ""}]}
+            yield (await self._read(nothing, answer)).usage
+            self._store.mark_paid(key)
+
+    async def _read(self, arguments: dict[str, Any], answer: Any) -> Completion:
+        config = self._backend.config
+        completion = self._backend.read(await from_provider(config.model, arguments, answer))
+        usage = priced(completion.usage, config.price)
+        usage = usage.model_copy(update={"cost_usd": usage.cost_usd * config.batch_price})
+        return completion.model_copy(update={"usage": usage})
 
     async def take(
         self, request: ModelRequest, output: type[BaseModel], worst_usd: float
-    ) -> tuple[Completion, str | None]:
-        """The answer to a request; with its key where it has not been paid for before.
+    ) -> Completion:
+        """The answer to a request that costs up to `worst_usd` live.
 
         A request that failed in a way that may pass goes into up to three batches. Raises
         PendingError where there is no answer yet, ToolkitError where there will be none.
@@ -144,15 +159,14 @@ class BatchQueue:
         if row is not None and row.status is None:
             raise PendingError
         arguments = self._backend.arguments(request, output)
-        model = self._backend.config.model
+        config = self._backend.config
         if row is not None and row.status == 200:
-            response = await from_provider(model, arguments, row.answer)
-            return self._backend.read(response), None if row.paid else key
+            return await self._read(arguments, row.answer)
         if row is not None and row.status is not None:
-            error = from_status(model, row.status, json.dumps(row.answer), {})
+            error = from_status(config.model, row.status, json.dumps(row.answer), {})
             if not error.retryable or row.tries >= MAX_TRIES:
                 raise error
-        self._store.queue(key, self.name, arguments, worst_usd)
+        self._store.queue(key, self.name, arguments, worst_usd * config.batch_price)
         raise PendingError
 
     async def next_chunk(self, money_usd: float) -> list[tuple[str, ProviderRequest]]:

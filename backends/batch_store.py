@@ -39,7 +39,6 @@ class Row(NamedTuple):
     status: int | None
     answer: Any
     tries: int
-    paid: bool
 
 
 class Queued(NamedTuple):
@@ -72,11 +71,11 @@ class BatchStore:
     def find(self, key: str) -> Row | None:
         """What is known about a request."""
         row = self._db.execute(
-            "SELECT status, answer, tries, paid FROM requests WHERE key = ?", (key,)
+            "SELECT status, answer, tries FROM requests WHERE key = ?", (key,)
         ).fetchone()
         if row is None:
             return None
-        return Row(row[0], None if row[1] is None else json.loads(row[1]), row[2], bool(row[3]))
+        return Row(row[0], None if row[1] is None else json.loads(row[1]), row[2])
 
     def queue(self, key: str, backend: str, arguments: dict[str, Any], worst_usd: float) -> None:
         """Put a request, new or failed, among those that wait for a batch."""
@@ -93,6 +92,14 @@ class BatchStore:
             "UPDATE requests SET status = 400, answer = ?, batch = 0 WHERE key = ?",
             (json.dumps(answer), key),
         )
+
+    def unpaid(self, backend: str) -> Iterator[tuple[str, Any]]:
+        """Answers of a backend that have not been counted, each with its key."""
+        query = "SELECT key FROM requests WHERE status = 200 AND NOT paid AND backend = ?"
+        for (key,) in self._db.execute(query, (backend,)).fetchall():
+            found = self.find(key)
+            if found is not None:
+                yield key, found.answer
 
     def mark_paid(self, key: str) -> None:
         """The answer has been counted."""

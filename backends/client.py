@@ -16,7 +16,7 @@ from backends.cache import ResponseCache
 from backends.limits import Limiter, Sleep
 from backends.parse import check_finish_reason, correction_turn, parse_answer
 from backends.retry import Attempts, retry
-from backends.usage import UsageMeter
+from backends.usage import UsageMeter, priced
 from runtime.errors import ToolkitError
 from schemas.config import BackendConfig
 
@@ -146,7 +146,8 @@ class ModelClient:
             self.usage.count("retries")
 
         if self._batch:
-            return self._checked(await self._from_batch(self._batch, request, output), request)
+            worst = self._worst_cost(request, _estimated_tokens(request))
+            return self._checked(await self._batch.take(request, output, worst), request)
         completion = await retry(
             lambda: self.breaker.guard(key, lambda: self._call(request, output), repeated),
             attempts,
@@ -160,20 +161,6 @@ class ModelClient:
         check_finish_reason(completion, may_be_cut=bool(request.choices))
         return completion
 
-    async def _from_batch(
-        self, batch: BatchQueue, request: ModelRequest, output: type[BaseModel]
-    ) -> Completion:
-        share = batch.price_share
-        worst = self._worst_cost(request, _estimated_tokens(request)) * share
-        completion, unpaid = await batch.take(request, output, worst)
-        usage = self._priced(completion).usage
-        usage = usage.model_copy(update={"cost_usd": usage.cost_usd * share})
-        if unpaid:
-            self.usage.count("calls")
-            self.usage.charge(usage, self.name)
-            batch.mark_paid(unpaid)
-        return completion.model_copy(update={"usage": usage})
-
     async def _call(self, request: ModelRequest, output: type[BaseModel]) -> Completion:
         expected = _estimated_tokens(request)
         async with (
@@ -184,8 +171,12 @@ class ModelClient:
             try:
                 asked = time.monotonic()
                 async with asyncio.timeout(self.config.timeout_s):
-                    completion = self._priced(await self.backend.complete(request, output))
-                completion = completion.model_copy(update={"seconds": time.monotonic() - asked})
+                    completion = await self.backend.complete(request, output)
+                seconds, paid = (
+                    time.monotonic() - asked,
+                    priced(completion.usage, self.config.price),
+                )
+                completion = completion.model_copy(update={"seconds": seconds, "usage": paid})
             except TimeoutError as error:
                 raise self._timeout() from error
             except ToolkitError as error:
@@ -207,14 +198,6 @@ class ModelClient:
             return 0.0
         sent = prompt_tokens + len(request.images) * IMAGE_TOKENS
         return (sent * price.input + request.sampling.max_tokens * price.output) / 1e6
-
-    def _priced(self, completion: Completion) -> Completion:
-        price, usage = self.config.price, completion.usage
-        if price is None:
-            return completion
-        cost = usage.prompt_tokens * price.input + usage.completion_tokens * price.output
-        paid = usage.model_copy(update={"cost_usd": cost / 1e6})
-        return completion.model_copy(update={"usage": paid})
 
     def _timeout(self) -> ToolkitError:
         return ToolkitError(

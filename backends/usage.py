@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from backends.base import TokenUsage
 from runtime.errors import ToolkitError
+from schemas.config import Price
 
 _ROUNDING_USD = 1e-9
 
@@ -34,6 +35,14 @@ class Usage:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: float = 0.0
+
+
+def priced(tokens: TokenUsage, price: Price | None) -> TokenUsage:
+    """At `price` where the config has one, else as the driver knew it."""
+    if price is None:
+        return tokens
+    cost = tokens.prompt_tokens * price.input + tokens.completion_tokens * price.output
+    return tokens.model_copy(update={"cost_usd": cost / 1e6})
 
 
 _SCOPES: ContextVar[tuple[Usage, ...]] = ContextVar("usage_scopes", default=())

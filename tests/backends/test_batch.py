@@ -91,17 +91,19 @@ async def queue(batches: Batches, *predictions: str) -> None:
             await take(batches, prediction)
 
 
-def test_answer_is_told_from_one_that_was_paid_for(batches: Batches) -> None:
+def test_each_answer_is_paid_for_once_also_where_nobody_takes_it(tmp_path: Path) -> None:
+    usage = UsageMeter()
+    batches = opened(tmp_path, usage)
+
     async def main() -> None:
-        await queue(batches, "couch", "couch")
+        await queue(batches, "couch", "couch", "settee")
         await batches.submit()
         assert await batches.collect()
-        completion, key = await take(batches)
+        completion = await take(batches)
         assert completion.text == '{"decision": "is_a"}'
         assert completion.usage.prompt_tokens == 7
-        assert key is not None
-        batches._queues["q"].mark_paid(key)
-        assert (await take(batches))[1] is None
+        assert await batches.collect() is False
+        assert (usage.total.calls, usage.total.prompt_tokens) == (2, 14)
 
     asyncio.run(main())
 
@@ -135,7 +137,7 @@ def test_batch_whose_acknowledgement_was_lost_is_looked_for(
             await batches.submit()
             assert await batches.collect()
         assert len(api.batches) == 1, "neither lost nor handed in twice"
-        assert (await take(batches))[0].text
+        assert (await take(batches)).text
 
     asyncio.run(main())
 
@@ -153,14 +155,14 @@ def test_refused_batch_leaves_its_requests_queued(batches: Batches) -> None:
 
 
 def test_open_batches_count_against_the_budget(tmp_path: Path) -> None:
-    batches = opened(tmp_path, UsageMeter(budget_usd=0.25))
+    batches = opened(tmp_path, UsageMeter(budget_usd=0.125))
 
     async def main() -> None:
         await queue(batches, *"abc")
         await batches.submit()
         await batches.submit()
         assert batches.store.count_submitted() == 2
-        assert batches.store.reserved_usd() == pytest.approx(0.2)
+        assert batches.store.reserved_usd() == pytest.approx(0.1)
         assert batches.store.count_queued() == 1
 
     asyncio.run(main())

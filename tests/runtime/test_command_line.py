@@ -24,7 +24,8 @@ def test_only_input_and_output_are_required() -> None:
     assert parse() == CommandOptions(
         input=Path("in.jsonl"), output=Path("out"), config=None, backends=(), limit=None,
         seed=None, concurrency=64, dry_run=False, batch=False, max_cost=None,
-        max_error_rate=None, retry_rejected=False, overwrite=False, allow_remote_images=False, own=Namespace(),
+        max_error_rate=None, retry_rejected=False, overwrite=False,
+        allow_remote_images=False, own=Namespace(),
     )  # fmt: skip
 
 
