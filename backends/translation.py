@@ -22,7 +22,7 @@ class ProviderRequest(NamedTuple):
     headers: dict[str, str]
 
 
-class _Captured(BaseException):  # noqa: N818
+class _Captured(BaseException):
     """The request is known; there is no answer to give.
 
     Not an Exception: LiteLLM takes 20 ms to explain one.
