@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Generic
 
-from agents.base import AgentContext, In, Out, mean_latency
+from agents.base import In, Out, mean_latency
 from agents.command import AgentCommand, Results
+from agents.worker import Worker
 from backends.base import schema_digest
-from backends.cache import ResponseCache
+from backends.cache import cache_folder, open_cache
 from backends.registry import Backends
 from backends.usage import UsageMeter
 from prompts import has_prompt, load_prompt
@@ -47,7 +46,6 @@ class Execution(Generic[In, Out]):
         self.command, self.options, self.config = command, options, config
         self.source, self.argv = source, argv
         self.started = datetime.now(UTC)
-        self._usage: dict[str, dict[str, int | float]] = {}
 
     def run(self) -> None:
         """Process, write, report. Raises ToolkitError when the run must stop."""
@@ -65,7 +63,7 @@ class Execution(Generic[In, Out]):
             retry_rejected=options.retry_rejected,
         )
         with store:
-            summary = asyncio.run(self._process(store))
+            summary = self._process(store)
             self._write(store, summary)
 
     def _ids(self) -> Iterator[str]:
@@ -93,43 +91,58 @@ class Execution(Generic[In, Out]):
         return {p.id: {"version": p.version, "sha256": p.digest} for p in prompts}
 
     async def _check(self) -> None:
-        cache = ResponseCache(Path(self.config.run.cache))
-        async with Backends(self.config, cache, UsageMeter()) as backends:
-            await backends.check(self.command.agent.steps, self.command.agent.needs)
+        async with Backends(self.config, open_cache(self.config.run.cache), UsageMeter()) as found:
+            await found.check(self.command.agent.steps, self.command.agent.needs)
 
-    async def _process(self, store: OutcomeStore) -> RunSummary:
+    def _process(self, store: OutcomeStore) -> RunSummary:
         meter = UsageMeter(self.config.run.budget_usd, _spent(store, self._ids()))
-        cache = ResponseCache(Path(self.config.run.cache))
-        agent = self.command.agent
+        total = sum(1 for _ in self._ids())
+        policy = RunPolicy(self.options.concurrency, self.config.run.max_error_rate)
+        worker = self._worker(meter)
 
         def snapshot() -> CallSnapshot:
-            total = meter.total
-            tokens = total.prompt_tokens + total.completion_tokens
-            return CallSnapshot(total.calls, total.cached, tokens, total.cost_usd)
+            used = meter.total
+            tokens = used.prompt_tokens + used.completion_tokens
+            return CallSnapshot(used.calls, used.cached, tokens, used.cost_usd)
 
-        async with Backends(self.config, cache, meter) as backends:
+        with Progress(self.command.agent.name, total, snapshot) as progress:
+            if self.options.engine == "local":
+                return asyncio.run(self._here(worker, store, policy, progress))
+            return self._on_ray(worker, store, policy, progress, total)
 
-            async def process(item: In) -> Out:
-                context = self._context(backends)
-                with meter.scope() as usage:
-                    try:
-                        return await agent.run(item, context)
-                    finally:
-                        counted = {**asdict(usage), **context.answers, **context.latency}
-                        self._usage[item.id] = counted
+    def _worker(self, meter: UsageMeter) -> Worker[In, Out]:
+        downloads = None
+        if self.options.allow_remote_images:
+            downloads = cache_folder(self.config.run.cache) / "images"
+        return Worker(self.command.agent, self.config, meter, self.options.output, downloads)
 
-            total = sum(1 for _ in self._ids())
-            policy = RunPolicy(self.options.concurrency, self.config.run.max_error_rate)
-            work = self.command.work(self.options)
-            with Progress(agent.name, total, snapshot) as progress:
-                return await run_agent(
-                    process, work, store, policy, progress.update, self._usage.pop
-                )
+    async def _here(
+        self, worker: Worker[In, Out], store: OutcomeStore, policy: RunPolicy, progress: Progress
+    ) -> RunSummary:
+        work = self.command.work(self.options)
+        async with worker:
+            return await run_agent(
+                worker.process, work, store, policy, progress.update, worker.usage
+            )
 
-    def _context(self, backends: Backends) -> AgentContext:
-        config, options = self.config.run, self.options
-        downloads = Path(config.cache) / "images" if options.allow_remote_images else None
-        return AgentContext(backends, config.seed, options.output, downloads)
+    def _on_ray(
+        self,
+        worker: Worker[In, Out],
+        store: OutcomeStore,
+        policy: RunPolicy,
+        progress: Progress,
+        total: int,
+    ) -> RunSummary:
+        from runtime.ray_engine import run_on_ray
+
+        def received(outcome: Outcome, summary: RunSummary) -> None:
+            worker.meter.add(outcome.usage)
+            progress.update(summary)
+            if summary.finished < total:
+                worker.meter.check_budget()
+
+        work = self.command.work
+        return run_on_ray(worker, lambda: work(self.options), store, policy, received)
 
     def _write(self, store: OutcomeStore, summary: RunSummary) -> None:
         def outcomes() -> Iterator[Outcome]:

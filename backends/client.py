@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from backends.base import Backend, Completion, ModelRequest
-from backends.cache import ResponseCache
+from backends.cache import Cache
 from backends.limits import Limiter, Sleep
 from backends.parse import check_finish_reason, correction_turn, parse_answer
 from backends.retry import Attempts, retry
@@ -51,7 +51,7 @@ class ModelClient:
         self,
         backend: Backend,
         config: BackendConfig,
-        cache: ResponseCache,
+        cache: Cache,
         usage: UsageMeter,
         *,
         limiter: Limiter | None = None,

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping
 
 from backends.base import Backend
-from backends.cache import ResponseCache
+from backends.cache import Cache
 from backends.client import ModelClient
 from backends.usage import UsageMeter
 from runtime.errors import ToolkitError
@@ -69,7 +69,7 @@ def check_needs(
 class Backends:
     """The clients of a run. Use as `async with Backends(config, cache, usage) as backends`."""
 
-    def __init__(self, config: Config, cache: ResponseCache, usage: UsageMeter) -> None:
+    def __init__(self, config: Config, cache: Cache, usage: UsageMeter) -> None:
         self.config, self.cache, self.usage = config, cache, usage
         self._clients: dict[str, ModelClient] = {}
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from backends.base import TokenUsage
 from runtime.errors import ToolkitError
@@ -68,6 +68,12 @@ class UsageMeter:
             usage.prompt_tokens += tokens.prompt_tokens
             usage.completion_tokens += tokens.completion_tokens
             usage.cost_usd += tokens.cost_usd
+
+    def add(self, counted: Mapping[str, int | float]) -> None:
+        """Add what another process counted for one record; names that are no counters are left."""
+        for counter in fields(Usage):
+            value = getattr(self.total, counter.name) + counted.get(counter.name, 0)
+            setattr(self.total, counter.name, value)
 
     def check_budget(self) -> None:
         """Raises ToolkitError (budget) once the money is spent.

@@ -29,6 +29,7 @@ class CommandOptions:
     limit: int | None
     seed: int | None
     concurrency: int
+    engine: str
     dry_run: bool
     max_cost: float | None
     max_error_rate: float | None
@@ -75,6 +76,8 @@ def build_parser(prog: str, description: str) -> argparse.ArgumentParser:
     add("--seed", metavar="N", type=int, help="seed of everything random")
     add("--concurrency", metavar="N", type=positive_int, default=64,
         help="records in flight (default: 64)")  # fmt: skip
+    add("--engine", choices=("local", "ray"), default="local",
+        help="ray: on the cluster of RAY_ADDRESS or a local one (default: local)")  # fmt: skip
     add("--dry-run", action="store_true", help="check everything, count the calls, make none")
     add("--max-cost", metavar="USD", type=_positive_float, help="stop when this much is spent")
     add("--max-error-rate", metavar="X", type=share,
