@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from backends.base import Completion
 from runtime.errors import ToolkitError
@@ -92,14 +92,16 @@ def _shown(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        queried = any("password" in name.lower() for name in parse_qs(parts.query))
-        if queried or "@" in parts.path:
-            message = "run.cache: the password stands where it would not be kept secret"
-            hint = f"put it into {PASSWORD_VARIABLE}, or write / as %2F and @ as %40"
-            raise ToolkitError("config", message, hint)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    except ValueError as error:
-        raise _no_cache_url(str(error)) from None
+        _ = parts.port
+    except ValueError:
+        # Its own message would show part of a password with an unquoted / in it.
+        raise _no_cache_url("the part after :// is not USER:PASSWORD@HOST:PORT") from None
+    rest = parts.path + parts.query + parts.fragment
+    if "@" in rest or "password" in rest.lower():
+        message = "run.cache: the password stands where it would not be kept secret"
+        hint = f"put it into {PASSWORD_VARIABLE}, or write / as %2F and @ as %40"
+        raise ToolkitError("config", message, hint)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _no_cache_url(reason: str) -> ToolkitError:

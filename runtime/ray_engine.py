@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import math
 import os
+import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
@@ -163,7 +163,6 @@ def _outcomes(
     """The outcomes of a block after all those of another. Raises ToolkitError that ends the run."""
     import ray
 
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
     ray.data.DataContext.get_current().enable_progress_bars = False
     pool = ray.data.ActorPoolStrategy(
         size=plan.actors, max_concurrent_calls_per_actor=plan.blocks_at_once
@@ -187,17 +186,18 @@ def _outcomes(
 @contextmanager
 def _cluster() -> Iterator[int]:
     """Connect to the cluster, or start one here; yields its number of CPUs."""
-    # A cluster that is started here reports nothing to anybody, and the driver's log stays quiet.
+    # A cluster that is started here reports nothing to anybody, and progress is ours to show.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")
     try:
         import ray
     except ModuleNotFoundError as error:
         message = "--engine ray needs the package ray"
         raise ToolkitError("prerequisite", message, 'pip install "grainwise[ray]"') from error
     try:
+        _reach(os.environ.get("RAY_ADDRESS", ""))
         ray.init(log_to_driver=False, logging_level="ERROR", include_dashboard=False)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:  # ConnectionError is an OSError
         message = f"cannot reach the Ray cluster: {error}"
         hint = "check RAY_ADDRESS, and that every node has the same versions of Python and Ray"
         raise ToolkitError("prerequisite", message, hint) from error
@@ -205,3 +205,10 @@ def _cluster() -> Iterator[int]:
         yield max(1, int(ray.cluster_resources().get("CPU", 1)))
     finally:
         ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Raises OSError at once where Ray itself would try for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
