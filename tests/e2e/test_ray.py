@@ -33,7 +33,11 @@ def images(path: Path, count: int) -> Path:
     truth = [{"path": ["animal", "cat"], "quantity": 1, "attributes": ["red"]}]
     with path.open("w", encoding="utf-8") as file:
         for number in range(count):
-            row = {"id": str(number), "image": "cat.jpg", "prompt": "Describe the image."}
+            row: dict[str, Any] = {
+                "id": str(number),
+                "image": "cat.jpg",
+                "prompt": "Describe the image.",
+            }
             row |= {"responses": [text.format(number)], "entities": truth}
             file.write(json.dumps(row) + "\n")
     return path

@@ -49,7 +49,7 @@ class TwoNodes:
 
 def _words(process: psutil.Process) -> list[str]:
     with contextlib.suppress(psutil.NoSuchProcess):
-        return process.cmdline()
+        return list(process.cmdline())
     return []
 
 
