@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from argparse import ArgumentParser, Namespace
@@ -89,6 +90,8 @@ class AgentCommand(Generic[In, Out]):
         argv = sys.argv[1:] if argv is None else argv
         add = self.flags.add if self.flags else None
         options = parse_options(f"python -m {self.module}", self.description, argv, add)
+        if options.engine == "ray" and type(self.agent).__module__ == "__main__":
+            return self._importable()._main(argv)
         command, backends = self, options.backends
         if self.flags:
             command = replace(self, agent=self.flags.agent(options.own))
@@ -104,6 +107,12 @@ class AgentCommand(Generic[In, Out]):
         from agents.execute import Execution
 
         return Execution(command, options, config, source, argv).run()
+
+    def _importable(self) -> AgentCommand[In, Out]:
+        """This command as other processes know it: to them, `__main__` is something else."""
+        spec = sys.modules["__main__"].__spec__
+        known = vars(importlib.import_module(spec.name)).values() if spec else ()
+        return next(c for c in known if isinstance(c, AgentCommand) and c.module == self.module)
 
 
 @dataclass(frozen=True)

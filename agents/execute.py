@@ -6,17 +6,16 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Generic
 
-from agents.base import AgentContext, In, Out, mean_latency
+from agents.base import In, Out, mean_latency
 from agents.command import AgentCommand, Results
 from agents.rounds import BatchRounds, require_batches, warn_of_batches
+from agents.worker import Worker
 from backends.base import TokenUsage, schema_digest
 from backends.batch_store import FILES
-from backends.cache import ResponseCache
+from backends.cache import cache_folder, open_cache
 from backends.registry import Backends
 from backends.usage import UsageMeter
 from prompts import has_prompt, load_prompt
@@ -52,7 +51,6 @@ class Execution(Generic[In, Out]):
         self.command, self.options, self.config = command, options, config
         self.source, self.argv = source, argv
         self.started = datetime.now(UTC)
-        self._usage: dict[str, dict[str, int | float]] = {}
 
     def run(self) -> int:
         """Process, write, report; returns the exit code.
@@ -73,7 +71,7 @@ class Execution(Generic[In, Out]):
             retry_rejected=options.retry_rejected,
         )
         with store, SpendLedger(options.output) as ledger:
-            summary = asyncio.run(self._process(store, ledger))
+            summary = self._process(store, ledger)
             if summary.pending:
                 return EXIT_PENDING
             self._write(store, summary, ledger)
@@ -104,59 +102,83 @@ class Execution(Generic[In, Out]):
         return {p.id: {"version": p.version, "sha256": p.digest} for p in prompts}
 
     async def _check(self) -> None:
-        cache = ResponseCache(Path(self.config.run.cache))
-        async with Backends(self.config, cache, UsageMeter()) as backends:
+        async with Backends(self.config, open_cache(self.config.run.cache), UsageMeter()) as found:
             if self.options.batch:
-                require_batches(self.config, self.command.agent.steps)
-            await backends.check(self.command.agent.steps, self.command.agent.needs)
+                require_batches(self.config, self.command.agent.steps, self.options.engine)
+            await found.check(self.command.agent.steps, self.command.agent.needs)
 
-    async def _process(self, store: OutcomeStore, ledger: SpendLedger) -> RunSummary:
+    def _process(self, store: OutcomeStore, ledger: SpendLedger) -> RunSummary:
         spent = _spent(store, self._ids()) if ledger.is_new else ledger.cost_usd
 
         def pay(backend: str, paid: TokenUsage) -> None:
             ledger.add(backend, paid.prompt_tokens, paid.completion_tokens, paid.cost_usd)
 
         meter = UsageMeter(self.config.run.budget_usd, spent, pay)
-        cache = ResponseCache(Path(self.config.run.cache))
-        agent = self.command.agent
+        total = sum(1 for _ in self._ids())
+        policy = RunPolicy(self.options.concurrency, self.config.run.max_error_rate)
+        worker = self._worker(meter)
 
         def snapshot() -> CallSnapshot:
-            total = meter.total
-            tokens = total.prompt_tokens + total.completion_tokens
-            return CallSnapshot(total.calls, total.cached, tokens, total.cost_usd)
+            used = meter.total
+            tokens = used.prompt_tokens + used.completion_tokens
+            return CallSnapshot(used.calls, used.cached, tokens, used.cost_usd)
 
-        rounds = BatchRounds(self.options.output, meter) if self.options.batch else None
+        with Progress(self.command.agent.name, total, snapshot) as progress:
+            if self.options.engine == "local":
+                return asyncio.run(self._here(worker, store, policy, progress))
+            return self._on_ray(worker, store, policy, progress, total)
+
+    def _worker(self, meter: UsageMeter) -> Worker[In, Out]:
+        downloads = None
+        if self.options.allow_remote_images:
+            downloads = cache_folder(self.config.run.cache) / "images"
+        return Worker(self.command.agent, self.config, meter, self.options.output, downloads)
+
+    async def _here(
+        self, worker: Worker[In, Out], store: OutcomeStore, policy: RunPolicy, progress: Progress
+    ) -> RunSummary:
+        rounds = BatchRounds(self.options.output, worker.meter) if self.options.batch else None
         if rounds is None:
             warn_of_batches(self.options.output)
-        batches = rounds.batches if rounds else None
-        async with Backends(self.config, cache, meter, batches) as backends:
-            if rounds and not await rounds.begin(backends, agent.steps):
+        worker.batches = rounds.batches if rounds else None
+        async with worker:
+            if rounds and not await rounds.begin(worker.backends, self.command.agent.steps):
                 return RunSummary(pending=1)
-
-            async def process(item: In) -> Out:
-                context = self._context(backends)
-                with meter.scope() as usage:
-                    try:
-                        return await agent.run(item, context)
-                    finally:
-                        counted = {**asdict(usage), **context.answers, **context.latency}
-                        self._usage[item.id] = counted
-
-            total = sum(1 for _ in self._ids())
-            policy = RunPolicy(self.options.concurrency, self.config.run.max_error_rate)
-            work = self.command.work(self.options)
-            with Progress(agent.name, total, snapshot) as progress:
-                summary = await run_agent(
-                    process, work, store, policy, progress.update, self._usage.pop
-                )
+            summary = await run_agent(
+                worker.process,
+                self.command.work(self.options),
+                store,
+                policy,
+                progress.update,
+                worker.usage,
+            )
             if rounds:
                 await rounds.end(summary.pending)
             return summary
 
-    def _context(self, backends: Backends) -> AgentContext:
-        config, options = self.config.run, self.options
-        downloads = Path(config.cache) / "images" if options.allow_remote_images else None
-        return AgentContext(backends, config.seed, options.output, downloads)
+    def _on_ray(
+        self,
+        worker: Worker[In, Out],
+        store: OutcomeStore,
+        policy: RunPolicy,
+        progress: Progress,
+        total: int,
+    ) -> RunSummary:
+        from runtime.ray_engine import run_on_ray
+
+        steps = self.command.agent.steps
+        paid_to = ", ".join(sorted({self.config.backend_name(step) for step in steps}))
+
+        def received(outcome: Outcome, summary: RunSummary) -> None:
+            worker.meter.add(outcome.usage)
+            if worker.meter.pay and outcome.usage.get("calls"):
+                worker.meter.pay(paid_to, TokenUsage.model_validate(_tokens(outcome)))
+            progress.update(summary)
+            if summary.finished < total:
+                worker.meter.check_budget()
+
+        work = self.command.work
+        return run_on_ray(worker, lambda: work(self.options), store, policy, received)
 
     def _write(self, store: OutcomeStore, summary: RunSummary, ledger: SpendLedger) -> None:
         def outcomes() -> Iterator[Outcome]:
@@ -259,6 +281,10 @@ def _account(config: Config, name: str) -> dict[str, str]:
 
 def _spent(store: OutcomeStore, ids: Iterator[str]) -> float:
     return sum(outcome.usage.get("cost_usd", 0.0) for outcome in store.iterate_in_order(ids))
+
+
+def _tokens(outcome: Outcome) -> dict[str, int | float]:
+    return {name: outcome.usage.get(name, 0) for name in TokenUsage.model_fields}
 
 
 def _answers(outcome: Outcome) -> Counter[str]:

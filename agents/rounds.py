@@ -62,10 +62,13 @@ def warn_of_batches(directory: Path) -> None:
         )
 
 
-def require_batches(config: Config, steps: Iterable[str]) -> None:
-    """Raises ToolkitError (config) where no backend of these steps takes batches."""
+def require_batches(config: Config, steps: Iterable[str], engine: str) -> None:
+    """Raises ToolkitError (config) on a cluster, and where no backend of these takes batches."""
     from backends.batch import has_batches
 
+    if engine != "local":
+        message = f"--batch: not with --engine {engine}, which has nothing to do while batches run"
+        raise ToolkitError("config", message, "leave one of the two out")
     if not any(has_batches(config.backend(step)) for step in steps):
         raise ToolkitError(
             "config",

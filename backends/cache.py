@@ -1,10 +1,10 @@
-"""Completions kept on disk: one row an answer, bytes only, shared by processes."""
+"""Completions kept on disk or in a Redis server: JSON only, shared by processes."""
 
 from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import diskcache
 
@@ -13,6 +13,39 @@ from runtime.errors import ToolkitError
 
 _RAW = 1  # diskcache's mode for a value that lies in the row itself
 _INLINE = 2**30  # values below this many bytes stay in the row: sqlite's own limit
+
+
+class Cache(Protocol):
+    """Completions by key. Every method raises ToolkitError (prerequisite) when it cannot work."""
+
+    def get(self, key: str) -> Completion | None:
+        """The completion stored under `key`, or None; one that cannot be read counts as absent."""
+        ...
+
+    def put(self, key: str, completion: Completion) -> None:
+        """Store `completion`; it is kept when this returns."""
+        ...
+
+    def close(self) -> None:
+        """Release files and connections."""
+        ...
+
+
+def open_cache(location: str) -> Cache:
+    """The cache at a directory, or at a `redis://` or `rediss://` URL.
+
+    Raises ToolkitError: config for another URL, prerequisite when the cache cannot be used.
+    """
+    if "://" not in location:
+        return ResponseCache(location)
+    from backends.redis_cache import RedisCache
+
+    return RedisCache(location)
+
+
+def cache_folder(location: str) -> Path:
+    """The directory of a cache for files; of one at a URL, the default one."""
+    return Path(".cache/grainwise" if "://" in location else location)
 
 
 class _BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no types

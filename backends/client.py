@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from backends.base import Backend, Completion, ModelRequest
 from backends.breaker import Breaker
-from backends.cache import ResponseCache
+from backends.cache import Cache
 from backends.limits import Limiter, Sleep
 from backends.parse import check_finish_reason, correction_turn, parse_answer
 from backends.retry import Attempts, retry
@@ -60,7 +60,7 @@ class ModelClient:
         self,
         backend: Backend,
         config: BackendConfig,
-        cache: ResponseCache,
+        cache: Cache,
         usage: UsageMeter,
         *,
         name: str = "",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from backends.base import Backend
-from backends.cache import ResponseCache
+from backends.cache import Cache
 from backends.client import ModelClient
 from backends.usage import UsageMeter
 from runtime.errors import ToolkitError
@@ -76,7 +76,7 @@ class Backends:
     def __init__(
         self,
         config: Config,
-        cache: ResponseCache,
+        cache: Cache,
         usage: UsageMeter,
         batches: Batches | None = None,
     ) -> None:

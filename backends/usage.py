@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from backends.base import TokenUsage
 from runtime.errors import ToolkitError
@@ -123,6 +123,12 @@ class UsageMeter:
             for turn in waiting:
                 if not turn.done():
                     turn.set_result(None)
+
+    def add(self, counted: Mapping[str, int | float]) -> None:
+        """Add what another process counted for one record; names that are no counters are left."""
+        for counter in fields(Usage):
+            value = getattr(self.total, counter.name) + counted.get(counter.name, 0)
+            setattr(self.total, counter.name, value)
 
     def check_budget(self) -> None:
         """Raises ToolkitError (budget) once the money is spent."""

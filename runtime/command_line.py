@@ -29,6 +29,7 @@ class CommandOptions:
     limit: int | None
     seed: int | None
     concurrency: int
+    engine: str
     dry_run: bool
     batch: bool
     max_cost: float | None
@@ -76,6 +77,8 @@ def build_parser(prog: str, description: str) -> argparse.ArgumentParser:
     add("--seed", metavar="N", type=int, help="seed of everything random")
     add("--concurrency", metavar="N", type=positive_int, default=64,
         help="records in flight (default: 64)")  # fmt: skip
+    add("--engine", choices=("local", "ray"), default="local",
+        help="ray: on the cluster of RAY_ADDRESS or a local one (default: local)")  # fmt: skip
     add("--dry-run", action="store_true", help="check everything, count the calls, make none")
     add("--batch", action="store_true",
         help="hand calls in as batches, at half the price; again to collect (exit 75)")  # fmt: skip

@@ -17,7 +17,8 @@ from schemas.validation import describe_errors, nearest
 Model = TypeVar("Model", bound=BaseModel)
 
 _HINT = "correct the config file"
-_USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
+# Up to the last `@` of the host part: a password may hold one.
+_USERINFO = re.compile(r"(?<=://)[^/\s]*@")
 
 
 def load_config(
@@ -82,10 +83,9 @@ def _with_paths(config: Config, folder: Path) -> Config:
             if (value := getattr(backend, field, None))
         }
         backends[name] = backend.model_copy(update=files)
-    cache = str(Path(config.run.cache).expanduser())
-    run = config.run if cache == config.run.cache else config.run.model_copy(
-        update={"cache": cache}
-    )  # fmt: skip
+    run = config.run
+    if run.cache.startswith("~"):
+        run = run.model_copy(update={"cache": str(Path(run.cache).expanduser())})
     return config.model_copy(update={"backends": backends, "run": run})
 
 

@@ -59,7 +59,7 @@ class Progress:
 
     def update(self, summary: RunSummary) -> None:
         """Show the present numbers; on a non-terminal at most once every five seconds."""
-        finished = summary.done + summary.resumed + summary.rejected.total()
+        finished = summary.finished
         if self._bar and self._task is not None:
             self._bar.update(self._task, completed=finished, numbers=self._numbers(summary))
             return

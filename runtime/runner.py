@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 
@@ -17,6 +17,11 @@ _GATE_MINIMUM = 20
 _TICK_SECONDS = 0.2
 _SKIPS_BETWEEN_YIELDS = 64
 
+Process = Callable[[Any], Awaitable[BaseModel]]
+"""Does the work for one item. Raises ToolkitError when it cannot be done."""
+Usage = Callable[[str], Mapping[str, int | float]]
+"""Hands over the numbers to be stored with the outcome of an id."""
+
 
 class HasId(Protocol):
     """A record: `id` names it in the store."""
@@ -25,9 +30,6 @@ class HasId(Protocol):
     def id(self) -> str:
         """Unique within the run."""
         ...
-
-
-Item = TypeVar("Item", bound=HasId)
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,11 @@ class RunSummary:
     rejected: Counter[str] = field(default_factory=Counter)
 
     @property
+    def finished(self) -> int:
+        """Records that have their outcome."""
+        return self.done + self.resumed + self.rejected.total()
+
+    @property
     def failure_share(self) -> float:
         """Share of failures among the finished records; rate limits count on neither side."""
         failed = self.rejected.total() - self.rejected["rate_limited"]
@@ -56,12 +63,12 @@ class RunSummary:
 
 
 async def run_agent(
-    process: Callable[[Item], Awaitable[BaseModel]],
-    items: Iterable[Item],
+    process: Process,
+    items: Iterable[HasId],
     store: OutcomeStore,
     policy: RunPolicy,
     progress: Callable[[RunSummary], None] | None = None,
-    usage: Callable[[str], Mapping[str, int | float]] | None = None,
+    usage: Usage | None = None,
 ) -> RunSummary:
     """Process every item that has no outcome yet and store what became of it.
 
@@ -72,8 +79,9 @@ async def run_agent(
     past the policy's share (after at least 20 records), programming errors as they are.
     Outcomes stored so far are kept in any case.
     """
-    run = _Run(process, enumerate(items), store, policy, usage)
-    ticker = asyncio.create_task(_tick(run.summary, progress)) if progress else None
+    ledger = Ledger(store, policy)
+    run = _Run(process, enumerate(items), ledger, usage)
+    ticker = asyncio.create_task(_tick(ledger.summary, progress)) if progress else None
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(policy.concurrency):
@@ -85,50 +93,34 @@ async def run_agent(
             ticker.cancel()
         store.flush()
     if progress:
-        progress(run.summary)
-    return run.summary
+        progress(ledger.summary)
+    return ledger.summary
+
+
+async def outcome_of(process: Process, index: int, item: Any, usage: Usage | None) -> Outcome:
+    """What became of one item. Raises PendingError, and what `run_agent` lets through."""
+    value, failure = None, None
+    try:
+        value = (await process(item)).model_dump(mode="json")
+    except ToolkitError as error:
+        if error.exit_code is not None:
+            raise
+        failure = Failure(kind=error.kind, reason=error.message, hint=error.hint)
+    finally:
+        counted = dict(usage(item.id)) if usage else {}
+    return Outcome(id=item.id, index=index, value=value, failure=failure, usage=counted)
 
 
 @dataclass
-class _Run(Generic[Item]):
-    """State that the workers of one run share."""
+class Ledger:
+    """Stores outcomes and counts them."""
 
-    process: Callable[[Item], Awaitable[BaseModel]]
-    items: Iterator[tuple[int, Item]]
     store: OutcomeStore
     policy: RunPolicy
-    usage: Callable[[str], Mapping[str, int | float]] | None
     summary: RunSummary = field(default_factory=RunSummary)
 
-    async def work(self) -> None:
-        """Take the next item until there is none; all workers draw from one iterator."""
-        for index, item in self.items:
-            if self.store.done(item.id):
-                self.summary.resumed += 1
-                # A long stretch of finished records must not starve the calls in flight.
-                if self.summary.resumed % _SKIPS_BETWEEN_YIELDS == 0:
-                    await asyncio.sleep(0)
-                continue
-            outcome = await self._outcome(index, item)
-            if outcome is not None:
-                self._record(outcome)
-
-    async def _outcome(self, index: int, item: Item) -> Outcome | None:
-        value, failure = None, None
-        try:
-            value = (await self.process(item)).model_dump(mode="json")
-        except ToolkitError as error:
-            if error.exit_code is not None:
-                raise
-            failure = Failure(kind=error.kind, reason=error.message, hint=error.hint)
-        except PendingError:
-            self.summary.pending += 1
-        usage = dict(self.usage(item.id)) if self.usage else {}
-        if value is None and failure is None:
-            return None
-        return Outcome(id=item.id, index=index, value=value, failure=failure, usage=usage)
-
-    def _record(self, outcome: Outcome) -> None:
+    def record(self, outcome: Outcome) -> None:
+        """Store one outcome. Raises ToolkitError("error_rate") past the policy's share."""
         self.store.append(outcome)
         if outcome.failure is None:
             self.summary.done += 1
@@ -143,6 +135,30 @@ class _Run(Generic[Item]):
                 f"stopped: {share:.0%} of {finished} records failed; {reason}",
                 "remove the cause and run again with --retry-rejected, or raise --max-error-rate",
             )
+
+
+@dataclass
+class _Run:
+    """State that the workers of one run share."""
+
+    process: Process
+    items: Iterator[tuple[int, HasId]]
+    ledger: Ledger
+    usage: Usage | None
+
+    async def work(self) -> None:
+        """Take the next item until there is none; all workers draw from one iterator."""
+        for index, item in self.items:
+            if self.ledger.store.done(item.id):
+                self.ledger.summary.resumed += 1
+                # A long stretch of finished records must not starve the calls in flight.
+                if self.ledger.summary.resumed % _SKIPS_BETWEEN_YIELDS == 0:
+                    await asyncio.sleep(0)
+                continue
+            try:
+                self.ledger.record(await outcome_of(self.process, index, item, self.usage))
+            except PendingError:
+                self.ledger.summary.pending += 1
 
 
 async def _tick(summary: RunSummary, progress: Callable[[RunSummary], None]) -> None:
