@@ -84,7 +84,15 @@ class _Critic:
         self._failures: deque[ToolkitError | None] = deque(maxlen=_JUDGED)
 
     async def check(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """The backend answers, and sees images unless all rows have captions."""
+        """The backend answers, and sees images unless all rows have captions.
+
+        Raises ToolkitError, also for a row with neither.
+        """
+        for row in rows:
+            if not (row.get("image_paths") or row.get("caption")):
+                message = f"{row.get('id')}: neither an image nor a caption to judge answers by"
+                hint = "give rows with one of them; `text_only: true` leaves the images out"
+                raise ToolkitError("input", message, hint)
         described = all(row.get("caption") for row in rows)
         await self.backends.check(["critic"], {} if described else {"critic": {"vision"}})
 

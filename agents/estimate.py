@@ -17,7 +17,7 @@ INPUT_TOKENS = {
     "response_parser": 300, "category_judge": 30, "attribute_judge": 150, "rsr": 500,
     "caption_parser": 250, "caption_verifier": 1300, "negative_generator": 400,
     "discriminator": 1150, "finer_answer": 1150, "finer_tuning": 80,
-    "model": 1500, "critic": 1250, "rater": 1250, "region_writer": 1000,
+    "model": 1500, "critic": 1250, "rater": 2500, "region_writer": 1000,
 }  # fmt: skip
 OUTPUT_TOKENS = {
     "response_parser": 250, "category_judge": 10, "attribute_judge": 60, "rsr": 250,

@@ -49,9 +49,8 @@ class Rectifier(Agent[QuestionRecord, Trajectory]):
     ) -> None:
         self.max_steps, self.rated, self.text_only = max_steps, rated, text_only
         self.steps = (MODEL, CRITIC, RATER) if rated else (MODEL, CRITIC)
-        self.needs: Mapping[str, set[str]] = (
-            {} if text_only else {step: {"vision"} for step in self.steps}
-        )
+        able = {"language_model"} if text_only else {"language_model", "vision"}
+        self.needs: Mapping[str, set[str]] = dict.fromkeys(self.steps, able)
         self.settings = {"max_steps": max_steps, "rated": rated, "text_only": text_only}
 
     async def run(self, item: QuestionRecord, context: AgentContext) -> Trajectory:
@@ -146,9 +145,10 @@ class _Loop:
 
 
 def _check_length(answer: PlainText) -> None:
-    if not 0 < len(revised_text(answer.text)) <= _LONGEST:
-        length = f"expected 1 to {_LONGEST:,} characters"
-        raise ToolkitError("semantic", f"{length}, got {len(answer.text):,}")
+    length = len(revised_text(answer.text))
+    if not 0 < length <= _LONGEST:
+        expected = f"expected 1 to {_LONGEST:,} characters"
+        raise ToolkitError("semantic", f"{expected}, got {length:,}")
 
 
 def _add_flags(parser: ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from agents.command import Results
 from agents.rectifier_prompt import augmented_prompt, first_prompt
-from agents.rectifier_report import RectifierReport, latency, lines, markdown
+from agents.rectifier_report import RectifierReport, latency, latency_line, lines, markdown
 from runtime.files import atomic_writer, write_json, write_jsonl
 from schemas.preference import ChatMessage, ImagePart, TextPart
 from schemas.trajectory import Feedback, RevisionExample, RewardPrompt, Trajectory
@@ -25,7 +25,9 @@ def write_trajectories(results: Results) -> Iterator[str]:
     for trajectory in _trajectories(results):
         report.add(trajectory)
     rejected = write_rejected(results)
-    write_json(folder / "report.json", report.as_dict() | {"rejected": rejected, "sft": learnt})
+    means = latency(outcome.usage for outcome in results.outcomes())
+    found = report.as_dict() | {"rejected": rejected, "sft": learnt}
+    write_json(folder / "report.json", found | {"execution": {"latency_s": means}})
     with atomic_writer(folder / "report.md") as file:
         file.write(markdown(report))
     yield from lines(report)
@@ -34,7 +36,7 @@ def write_trajectories(results: Results) -> Iterator[str]:
         f"sft.jsonl: {learnt:,} of {report.revisions:,} revisions, those the critic found better; "
         f"rejected: {reasons or 'none'}"
     )
-    yield from latency(outcome.usage for outcome in results.outcomes())
+    yield from latency_line(means)
     if results.settings["text_only"]:
         yield "text only: the captions stood for the images, no image was seen"
 

@@ -1,4 +1,7 @@
-"""The texts of the rectification loop, in use and in training alike (FGAM section 3.3.3)."""
+"""The texts of the rectification loop (FGAM section 3.3.3).
+
+In the loop a system message explains them; a model that is trained on them needs no explanation.
+"""
 
 from __future__ import annotations
 

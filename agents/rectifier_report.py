@@ -43,7 +43,7 @@ class RectifierReport:
         self.calls["critic"] += len(judged) - again
         unchanged = trajectory.stopped == "unchanged"
         self.calls["model"] += len(steps) + unchanged - trajectory.given
-        self.calls["rater"] += 2 * self.rated
+        self.calls["rater"] += self.rated * (1 + (trajectory.final != steps[0].response))
         if trajectory.ratings:
             before, after = trajectory.ratings.before, trajectory.ratings.after
         else:
@@ -110,8 +110,8 @@ def lines(report: RectifierReport) -> Iterator[str]:
     yield f"hallucinations, as the {found['rated_by']} counts them"
     for name, before, after in report.breakdown():
         less = _reduction(before, after)
-        change = "" if less is None else f"  {-less:+.0%}"
-        yield f"  {name:18} {before:>7,} → {after:<7,}{change}"
+        change = f"  {-less:+.0%}" if less else ""
+        yield f"  {name:18} {before:>7,} → {after:<7,}{change}".rstrip()
     if report.unjudged:
         yield _not_judged(report)
 
@@ -144,14 +144,16 @@ def _percent(share: float | None) -> str:
     return "–" if share is None else f"{share:.0%}"
 
 
-def latency(usages: Iterable[Mapping[str, int | float]]) -> Iterator[str]:
-    """Mean seconds of a live call of each step, and what a step of the loop takes by that.
+def latency(usages: Iterable[Mapping[str, int | float]]) -> dict[str, float]:
+    """Mean seconds of a live call by who was asked, and of a step of the loop, which asks two."""
+    means = mean_latency(sum(map(Counter, usages), Counter()), ("model", "critic", "rater"))
+    if {"model", "critic"} <= means.keys():
+        means["step"] = means["model"] + means["critic"]
+    return means
 
-    Not in the report's files: those are the same for every execution of a run.
-    """
-    totals = sum(map(Counter, usages), Counter())
-    means = mean_latency(totals, ("model", "critic", "rater"))
+
+def latency_line(means: Mapping[str, float]) -> Iterator[str]:
+    """What was measured, if anything was, in milliseconds."""
     if means:
-        parts = ", ".join(f"{step} {1000 * mean:,.0f} ms" for step, mean in means.items())
-        each = 1000 * (means.get("model", 0.0) + means.get("critic", 0.0))
-        yield f"latency of live calls: {parts}; a step of both: {each:,.0f} ms"
+        parts = ", ".join(f"{name} {1000 * mean:,.0f} ms" for name, mean in means.items())
+        yield f"latency of live calls: {parts}"

@@ -22,8 +22,9 @@ class PlainText(StrictModel):
 
 
 class Capabilities(StrictModel):
-    """What a backend can do beyond text in, text out."""
+    """What a backend can do. A `language_model` answers any prompt, not only tasks it knows."""
 
+    language_model: bool = True
     vision: bool = False
     json_schema: bool = False
     logprobs: bool = False

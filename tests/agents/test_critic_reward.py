@@ -15,7 +15,7 @@ from tests.agents.critics import DOLLAR, critic_server, images_shown, score
 from tests.training.models import make_images
 
 QUESTION = "What is shown?"
-ROWS = [{"id": "a", "question": QUESTION}]
+ROWS = [{"id": "a", "question": QUESTION, "image_paths": ["cat.jpg"]}]
 BAD = "nonsense"
 
 
@@ -149,6 +149,7 @@ def test_a_critic_without_vision_reads_the_captions(image: str, tmp_path: Path) 
     ("rows", "profile", "message", "code"),
     [
         ([{"id": "b"}], {}, "b: no question", 2),
+        ([{"id": "a", "question": "What?"}], {}, "a: neither an image nor a caption", 2),
         (ROWS, {"api_key_env": "NO_SUCH_KEY"}, "NO_SUCH_KEY", 3),
         (ROWS, {"api_base": "http://127.0.0.1:9/v1"}, "127.0.0.1:9", 3),
         (ROWS, {"modle": "x"}, "did you mean `model`", 2),

@@ -14,7 +14,7 @@ from agents.base import AgentContext
 from agents.rectifier import Rectifier, main
 from agents.rectifier_files import examples, prompts
 from agents.rectifier_prompt import augmented_prompt, revised_text
-from agents.rectifier_report import RectifierReport, latency, lines
+from agents.rectifier_report import RectifierReport, latency, latency_line, lines
 from backends.base import Capabilities, ModelRequest
 from backends.cache import ResponseCache
 from backends.client import ModelClient
@@ -258,9 +258,11 @@ def test_latency_is_of_live_calls_by_step() -> None:
         {"requests": 3, "live:model": 2, "seconds:model": 0.4},
         {"live:model": 1, "seconds:model": 0.2, "live:critic": 1, "seconds:critic": 0.1},
     ]
-    [line] = latency(usages)
-    assert line == "latency of live calls: model 200 ms, critic 100 ms; a step of both: 300 ms"
-    assert list(latency([{"requests": 3}])) == []
+    means = latency(usages)
+    assert means == pytest.approx({"model": 0.2, "critic": 0.1, "step": 0.3})
+    [line] = latency_line(means)
+    assert line == "latency of live calls: model 200 ms, critic 100 ms, step 300 ms"
+    assert list(latency_line(latency([{"requests": 3}]))) == []
 
 
 def write_questions(folder: Path, *rows: dict[str, Any]) -> Path:
@@ -295,7 +297,9 @@ def test_a_backend_without_vision_is_refused(
     monkeypatch.chdir(tmp_path)
     source = write_questions(tmp_path, {"image": str(CAT), "question": "What?"})
     assert main([str(source), "--output", str(tmp_path / "out")]) == 3
-    assert "model needs vision, which its backend rules does not have" in capsys.readouterr().err
+    message = "model needs language_model, which its backend rules does not have"
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_command_writes_all_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -310,9 +314,41 @@ def test_the_command_writes_all_files(tmp_path: Path, capsys: pytest.CaptureFixt
     assert len((tmp_path / "out/sft.jsonl").read_text().splitlines()) == 1
     assert len((tmp_path / "out/rl.jsonl").read_text().splitlines()) == 2
     report = json.loads((tmp_path / "out/report.json").read_text())
+    assert set(report["execution"]["latency_s"]) == {"model", "critic", "step"}
     assert report["hallucinations"]["object"] == {"before": 1, "after": 0, "reduction": 1.0}
     assert "| object | 1 | 0 | 100% |" in (tmp_path / "out/report.md").read_text()
     manifest = json.loads((tmp_path / "out/manifest.json").read_text())
     assert set(manifest["prompts"]) == {"critic", "rectifier"}
     assert manifest["settings"] == {"max_steps": 2, "rated": False, "text_only": False}
     assert "sft.jsonl: 1 of 1 revisions" in capsys.readouterr().out
+
+
+def test_a_long_record_is_written_like_any_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = fake_config(tmp_path, {"model": ["A cat."], "critic": [complaint(), SATISFIED]})
+    long = {"image": str(CAT), "question": "What? " * 3_300, "response": "A dog. " * 2_800}
+    source = write_questions(tmp_path, long)
+    words = [str(source), "--output", str(tmp_path / "out"), "--config", str(config)]
+    assert main([*words, "--backend", "fake"]) == 0
+    [row] = [json.loads(line) for line in (tmp_path / "out/sft.jsonl").open()]
+    assert len(row["prompt"][0]["content"][1]["text"]) > 39_000
+    assert "1 of 1 revisions" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("changed", [{"needs_revision": False}, {"issues": []}])
+def test_a_critic_that_contradicts_itself_is_refused(
+    changed: dict[str, Any], tmp_path: Path
+) -> None:
+    with pytest.raises(ToolkitError) as caught:
+        rectify(tmp_path, ["A cat."], always(complaint() | changed))
+    assert caught.value.kind == "schema"
+
+
+def test_the_captions_of_a_row_without_an_id_tell_it_apart() -> None:
+    row = {"image": "a.jpg", "question": "What?"}
+    ids = [
+        QuestionRecord.model_validate(row | more).id
+        for more in ({}, {"caption": "A."}, {"question": " What? "})
+    ]
+    assert ids[0] == ids[2] != ids[1]

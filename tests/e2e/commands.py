@@ -86,9 +86,11 @@ def rows(path: Path) -> list[dict[str, Any]]:
 def contents(folder: Path) -> dict[str, str]:
     """All result files of a run; of the manifest, what may not differ between equal runs."""
     files = {path.name: path.read_text() for path in folder.iterdir() if path.name[0] != "."}
-    manifest = json.loads(files.pop("manifest.json"))
-    del manifest["execution"]
-    return files | {"manifest": json.dumps(manifest)}
+    for name in {"manifest.json", "report.json"} & files.keys():
+        content = json.loads(files[name])
+        content.pop("execution", None)
+        files[name] = json.dumps(content)
+    return files
 
 
 def many_images(path: Path, count: int) -> Path:
