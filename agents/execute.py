@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,9 +52,10 @@ class Execution(Generic[In, Out]):
     def run(self) -> None:
         """Process, write, report. Raises ToolkitError when the run must stop."""
         options = self.options
-        if options.input.resolve().parent == options.output.resolve():
-            message = f"{options.input} stands in the output directory"
-            raise ToolkitError("input", message, "choose another --output")
+        for shard in options.input.shards:
+            if shard.path.resolve().parent == options.output.resolve():
+                message = f"{shard.name} stands in the output directory"
+                raise ToolkitError("input", message, "choose another --output")
         # Before the directory is claimed: what a cure changes may be part of the run's identity.
         asyncio.run(self._check())
         store = OutcomeStore(
@@ -98,7 +99,8 @@ class Execution(Generic[In, Out]):
             await backends.check(self.command.agent.steps, self.command.agent.needs)
 
     async def _process(self, store: OutcomeStore) -> RunSummary:
-        meter = UsageMeter(self.config.run.budget_usd, _spent(store, self._ids()))
+        total, spent = self._before(store)
+        meter = UsageMeter(self.config.run.budget_usd, spent)
         cache = ResponseCache(Path(self.config.run.cache))
         agent = self.command.agent
 
@@ -118,13 +120,21 @@ class Execution(Generic[In, Out]):
                         counted = {**asdict(usage), **context.answers, **context.latency}
                         self._usage[item.id] = counted
 
-            total = sum(1 for _ in self._ids())
             policy = RunPolicy(self.options.concurrency, self.config.run.max_error_rate)
             work = self.command.work(self.options)
             with Progress(agent.name, total, snapshot) as progress:
                 return await run_agent(
                     process, work, store, policy, progress.update, self._usage.pop
                 )
+
+    def _before(self, store: OutcomeStore) -> tuple[int, float]:
+        """How many records there are, and the US dollars that earlier sessions spent on them."""
+        total, spent = 0, 0.0
+        for identifier in self._ids():
+            outcome = store.get(identifier)
+            total += 1
+            spent += outcome.usage.get("cost_usd", 0.0) if outcome else 0.0
+        return total, spent
 
     def _context(self, backends: Backends) -> AgentContext:
         config, options = self.config.run, self.options
@@ -144,15 +154,13 @@ class Execution(Generic[In, Out]):
             self.command.agent.settings,
         )
         lines = list(self.command.write(results))
-        totals = sum((Counter(o.usage) for o in outcomes()), Counter())
-        answers = sum((_answers(o) for o in outcomes() if o.value is not None), Counter())
-        tally = store.tally(self._ids())
+        tally, totals, answers = _count(outcomes())
         manifest = build_manifest(
             agent=self.command.agent.name,
             config=self.config,
             seed=self.config.run.seed,
             settings=self.command.agent.settings,
-            inputs={self.options.input.name: self.source.sha256},
+            inputs=self.source.files,
             prompts=self._prompts(),
             schemas={self.command.row.__name__: schema_digest(self.command.row)},
             models=_models(answers),
@@ -209,17 +217,25 @@ def write_rejected(results: Results) -> dict[str, int]:
     return dict(sorted(kinds.items()))
 
 
-def _spent(store: OutcomeStore, ids: Iterator[str]) -> float:
-    return sum(outcome.usage.get("cost_usd", 0.0) for outcome in store.iterate_in_order(ids))
+def _count(outcomes: Iterator[Outcome]) -> tuple[Tally, Counter[str], dict[str, int]]:
+    """How the records ended, all usage, and its part that a killed and continued run counts alike.
+
+    That part is of the records with a value.
+    """
+    done, kinds = 0, Counter[str]()
+    totals, answers = Counter[str](), Counter[str]()
+    for outcome in outcomes:
+        totals.update(outcome.usage)
+        if outcome.failure:
+            kinds[outcome.failure.kind] += 1
+        else:
+            done += 1
+            kept = {n: int(v) for n, v in outcome.usage.items() if n == "requests" or " " in n}
+            answers.update(kept)
+    return Tally(done, dict(sorted(kinds.items()))), totals, dict(+answers)
 
 
-def _answers(outcome: Outcome) -> Counter[str]:
-    """The part of an outcome's usage that a killed and continued run counts alike."""
-    kept = {n: int(v) for n, v in outcome.usage.items() if n == "requests" or " " in n}
-    return Counter(kept)
-
-
-def _models(answers: Counter[str]) -> dict[str, list[str]]:
+def _models(answers: Mapping[str, int]) -> dict[str, list[str]]:
     models: dict[str, list[str]] = {}
     for name in answers:
         if name.startswith("answers "):
