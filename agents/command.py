@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from argparse import ArgumentParser, Namespace
@@ -155,7 +156,13 @@ def relocate(image: str, source: Path, target: Path) -> str:
     """An image path relative to `source`, made relative to `target`. URLs stay as they are."""
     if "://" in image:
         return image
-    return os.path.relpath(source.resolve() / image, target.resolve())
+    return os.path.relpath(os.path.join(_resolved(source), image), _resolved(target))
+
+
+@functools.lru_cache(maxsize=1024)
+def _resolved(folder: Path) -> str:
+    """Kept, as it asks the disk about every part of the path, and rows share their folders."""
+    return str(folder.resolve())
 
 
 def moved(row: Any, source: Path, target: Path) -> Iterator[Any]:
