@@ -88,9 +88,9 @@ def require(condition: bool, message: str) -> None:
 def one_round(folder: Path, records: int, killer: Killer, seed: int) -> Round:
     """Run on fresh images, cache and server until done, and check all that came of it."""
     source, log = many_images(folder / "images.jsonl", records), folder / "requests.jsonl"
-    flags = ("--answers", "fixed", "--latency-ms", 20, "--seed", seed, "--log", log)
-    flags += ("--faults", json.dumps(FAULTS))
-    with server(folder, *flags) as address:
+    faults = json.dumps(FAULTS)
+    flags = ("--answers", "fixed", "--latency-ms", 20, "--seed", seed, "--faults", faults)
+    with server(folder, *flags, "--log", log) as address:
         config = write_config(folder, address, timeout_s=_TIMEOUT_S, max_parallel=IN_FLIGHT)
         command = ("agents.response_parser", source, "--config", config, "--output", folder / "run")
         kills = killer.run(command)
