@@ -22,7 +22,7 @@ Record = TypeVar("Record", bound=BaseModel)
 
 COMPRESSIONS = (".gz", ".zst")
 _HINT = "correct the file and run again; nothing was written"
-_PARQUET_BUFFER = 2**20
+_PARQUET_BUFFER = 2**16
 
 
 def read_rows(path: Path, name: str, model: type[Record]) -> Iterator[tuple[int, Record]]:
@@ -98,13 +98,13 @@ def _parquet_rows(path: Path, name: str, model: type[Record]) -> Iterator[tuple[
 
 
 def _parquet_values(path: Path, name: str) -> Iterator[dict[str, Any]]:
-    """Buffered, so that a row group is read in pages: some writers make one of a whole file."""
+    """Read in pages, not in whole row groups: some writers put a whole file into one."""
     from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 
     read = 0
     try:
-        with ParquetFile(path, buffer_size=_PARQUET_BUFFER) as file:
+        with ParquetFile(path, buffer_size=_PARQUET_BUFFER, pre_buffer=False) as file:
             for batch in file.iter_batches(batch_size=1024):
                 yield from batch.to_pylist()
                 read += batch.num_rows

@@ -132,7 +132,7 @@ def parquet(path: str, count: int, **options: Any) -> Path:
 
 
 def test_a_large_row_group_is_read_in_parts() -> None:
-    path = parquet("in.parquet", 60_000, use_dictionary=False, compression="none")
+    path = parquet("in.parquet", 20_000, use_dictionary=False, compression="none")
     assert pq.ParquetFile(path).num_row_groups == 1
     start = pa.total_allocated_bytes()
     rows = read_records(path, CaptionRecord)
