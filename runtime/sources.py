@@ -6,6 +6,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,8 @@ _VERSION_FIELDS = (
     "ETag", "etag", "Last-Modified", "LastModified", "last_modified", "mtime", "generation",
     "blob_id", "created", "Content-MD5",
 )  # fmt: skip
+
+_SECRETS = re.compile(r"://(?:[^/\s]*@)?([^?#\s]*)(?:[?#]\S*)?")
 
 
 class Shard(NamedTuple):
@@ -89,12 +92,9 @@ def identity(digests: dict[str, str]) -> str:
     return hashlib.sha256(json.dumps(digests).encode()).hexdigest()
 
 
-def without_secrets(url: str) -> str:
-    """A URL without `user:password@` and without the query, where signed URLs have their key."""
-    if "://" not in url:
-        return url
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+def without_secrets(text: str) -> str:
+    """A text whose URLs have lost `user:password@` and the query, where signed URLs have a key."""
+    return _SECRETS.sub(r"://\1", text)
 
 
 def _full_name(shard: Shard) -> str:

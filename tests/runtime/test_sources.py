@@ -213,6 +213,7 @@ def test_a_signed_url_is_fetched_once_and_its_key_is_never_shown() -> None:
 
 def test_secrets_of_urls() -> None:
     assert without_secrets("https://me:pw@host:8/a/b.jsonl?X=1#f") == "https://host:8/a/b.jsonl"
+    assert without_secrets("--x=s3://k@b/*.gz?v=2 https://h?t=1") == "--x=s3://b/*.gz https://h"
     assert without_secrets("shards/?.jsonl") == "shards/?.jsonl"
 
 
