@@ -15,7 +15,7 @@ from agents.base import Agent, In, Out
 from runtime.command_line import CommandOptions, exit_on_error, parse_options
 from runtime.config import load_config
 from runtime.errors import ToolkitError
-from runtime.files import InputFile, read_numbered, validate_all
+from runtime.files import InputFile, read_placed, validate_all
 from runtime.sources import Place
 from runtime.store import Outcome
 from schemas.base import StrictModel
@@ -24,7 +24,7 @@ from schemas.config import Config
 AGENT_NAMES = (
     "response_parser", "category_judge", "attribute_judge", "rsr",
     "caption_parser", "caption_verifier", "negative_generator", "discriminator", "finer_answer",
-    "finer_tuning", "model", "critic", "rater",
+    "finer_tuning", "model", "critic", "rater", "region_writer",
 )  # fmt: skip
 """Steps that a config may map to a backend."""
 
@@ -80,7 +80,7 @@ class AgentCommand(Generic[In, Out]):
 
     def work(self, options: CommandOptions) -> Iterator[In]:
         """The units of work in order of the input."""
-        for place, row in read_numbered(options.input, self.row, limit=options.limit):
+        for place, row in read_placed(options.input, self.row, limit=options.limit):
             yield from self.items(row, place.shard.path.parent, options.output)
 
     def validate(self, options: CommandOptions) -> InputFile:

@@ -22,7 +22,7 @@ from benchmarks.finer_prompt import PROMPT_VERSION, chosen_option, prompt
 from benchmarks.finer_score import read_pairs, score_file, table
 from runtime.command_line import CommandOptions
 from runtime.csv_rows import csv_writer
-from runtime.files import InputFile, atomic_writer, read_numbered, write_json
+from runtime.files import InputFile, atomic_writer, read_placed, write_json
 from runtime.sources import Place
 from schemas.base import LongText, Record, StrictModel
 from schemas.finer import GivenRow, QuestionRow
@@ -94,7 +94,7 @@ class _Evaluation(AgentCommand[AskedQuestion, PlainText]):
         return source
 
     def work(self, options: CommandOptions) -> Iterator[AskedQuestion]:
-        for place, row in read_numbered(options.input, GivenRow, limit=options.limit):
+        for place, row in read_placed(options.input, GivenRow, limit=options.limit):
             folder = options.own.images or place.shard.path.parent
             yield from self.items(row, folder, options.output)
 

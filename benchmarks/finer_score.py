@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from runtime.command_line import exit_on_error
 from runtime.errors import ToolkitError
-from runtime.files import read_numbered, refuse_input, validate_all, write_json
+from runtime.files import read_placed, refuse_input, validate_all, write_json
 from runtime.sources import Source
 from schemas.config import RunConfig
 from schemas.finer import AnsweredRow, QuestionRow
@@ -34,7 +34,7 @@ def read_pairs(
     Raises ToolkitError("input") that names file and line of a row without its partner.
     """
     try:
-        yield from pair_rows(read_numbered(source, model, limit=limit))
+        yield from pair_rows(read_placed(source, model, limit=limit))
     except PairingError as problem:
         cut = "; give --limit an even number of rows" if limit else ""
         hint = f"a pair is two consecutive rows of one image: keep the order of the questions{cut}"

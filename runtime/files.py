@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from runtime.errors import ToolkitError
 from runtime.readers import read_rows
 from runtime.scratch import scratch_table
-from runtime.sources import Place, Source, identity
+from runtime.sources import Place, Shard, Source, identity
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -39,10 +39,18 @@ def read_records(
     Raises ToolkitError("input") that names file, line, field and expectation, on the first row
     that does not validate or whose `id` has been used before.
     """
-    return (record for _, record in _unique(read_numbered(source, model, limit=limit)))
+    return (record for _, record in _unique(read_placed(source, model, limit=limit)))
 
 
 def read_numbered(
+    path: Path, model: type[Record], *, limit: int | None = None
+) -> Iterator[tuple[int, Record]]:
+    """The rows of a file as `read_records` yields them, each with its line (of Parquet: row)."""
+    rows = _unique(read_placed(path, model, limit=limit))
+    return ((place.number, record) for place, record in rows)
+
+
+def read_placed(
     source: Path | Source, model: type[Record], *, limit: int | None = None
 ) -> Iterator[tuple[Place, Record]]:
     """The rows, each with its place. An `id` is not checked, as `validate_all` has done that."""
@@ -67,7 +75,7 @@ def validate_all(
             hint = "give a JSONL, .parquet or .csv file; for those of a folder: 'FOLDER/*.jsonl'"
             raise ToolkitError("input", f"{shard.name}: not a file", hint)
     records = 0
-    for place, record in _unique(read_numbered(source, model, limit=limit)):
+    for place, record in _unique(read_placed(source, model, limit=limit)):
         visit(place, record)
         records += 1
     if records == 0:
@@ -163,20 +171,20 @@ def _placed(source: Path | Source, model: type[Record]) -> Iterator[tuple[Place,
 
 def _unique(rows: Iterator[tuple[Place, Record]]) -> Iterator[tuple[Place, Record]]:
     """The rows as they are. Raises ToolkitError("input") for a second row of one `id`."""
-    with closing(scratch_table("name TEXT, number INTEGER")) as seen:
+    with closing(scratch_table("shard INTEGER, number INTEGER")) as seen:
+        shards: list[Shard] = []
         for place, record in rows:
+            if place.shard not in shards[-1:]:
+                shards.append(place.shard)
             identifier = getattr(record, "id", None)
             if identifier is not None:
-                key = (str(identifier), place.shard.name, place.number)
+                key = (str(identifier), len(shards) - 1, place.number)
                 added = seen.execute("INSERT OR IGNORE INTO records VALUES (?, ?, ?)", key)
                 if not added.rowcount:
-                    query = "SELECT name, number FROM records WHERE id = ?"
-                    first = seen.execute(query, key[:1]).fetchone()
-                    raise _repeated(place, str(identifier), *first)
+                    query = "SELECT shard, number FROM records WHERE id = ?"
+                    shard, number = seen.execute(query, key[:1]).fetchone()
+                    first = Place(shards[shard], number).seen_from(place)
+                    message = f"{place}: id: {identifier!r} was already used in {first}"
+                    hint = "give every record its own id; nothing was written"
+                    raise ToolkitError("input", message, hint)
             yield place, record
-
-
-def _repeated(place: Place, identifier: str, name: str, number: int) -> ToolkitError:
-    first = f"line {number}" if name == place.shard.name else f"{name}:{number}"
-    message = f"{place}: id: {identifier!r} was already used in {first}"
-    return ToolkitError("input", message, "give every record its own id; nothing was written")

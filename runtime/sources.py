@@ -41,6 +41,10 @@ class Place(NamedTuple):
     def __str__(self) -> str:
         return f"{self.shard.name}:{self.number}"
 
+    def seen_from(self, other: Place) -> str:
+        """What a message about `other` calls this place: its line, its file where it is another."""
+        return f"line {self.number}" if self.shard == other.shard else str(self)
+
 
 @dataclass(frozen=True)
 class Source:

@@ -43,7 +43,7 @@ def test_rows_come_with_their_first_line(end: str, mark: str) -> None:
     long = ROW.replace("What is it?", f'"What{end}is, as ""they"" say,{end}it?"')
     path = file(mark + end.join([HEADER, ROW, "", long, " ", ROW]))
     read = list(read_numbered(path, QuestionRow))
-    assert [place.number for place, _ in read] == [2, 4, 8]
+    assert [line for line, _ in read] == [2, 4, 8]
     assert read[1][1].question == f'What{end}is, as "they" say,{end}it?'
     assert read[0][1] == read[2][1]
     assert validate_all(path, QuestionRow, limit=2).records == 2
