@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import sys
@@ -15,7 +16,8 @@ from agents.base import Agent, In, Out
 from runtime.command_line import CommandOptions, exit_on_error, parse_options
 from runtime.config import load_config
 from runtime.errors import ToolkitError
-from runtime.files import InputFile, read_records, validate_all
+from runtime.files import InputFile, read_placed, validate_all
+from runtime.sources import Place
 from runtime.store import Outcome
 from schemas.base import StrictModel
 from schemas.config import Config
@@ -79,12 +81,21 @@ class AgentCommand(Generic[In, Out]):
 
     def work(self, options: CommandOptions) -> Iterator[In]:
         """The units of work in order of the input."""
-        for row in read_records(options.input, self.row, limit=options.limit):
-            yield from self.items(row, options.input.parent, options.output)
+        for place, row in read_placed(options.input, self.row, limit=options.limit):
+            yield from self.items(row, place.shard.path.parent, options.output)
 
     def validate(self, options: CommandOptions) -> InputFile:
         """Check the whole input before anything is written or paid for. Raises ToolkitError."""
-        return validate_all(options.input, self.row, limit=options.limit)
+
+        def visit(place: Place, row: Any) -> None:
+            self.check_row(place, row, options)
+
+        return validate_all(options.input, self.row, limit=options.limit, visit=visit)
+
+    def check_row(self, place: Place, row: Any, options: CommandOptions) -> None:
+        """What a row must be besides valid. Raises ToolkitError("input")."""
+        if place.shard.remote:
+            require_location(row.image, str(place))
 
     def _main(self, argv: Sequence[str] | None) -> int:
         argv = sys.argv[1:] if argv is None else argv
@@ -98,11 +109,13 @@ class AgentCommand(Generic[In, Out]):
             backends += self.flags.backends(options.own)
         config = load_config(options.config, backends, agents=AGENT_NAMES)
         config = _with_flags(config, options)
-        source = self.validate(options)
+        located = options.input.located(Path(config.run.cache) / "inputs")
+        options = replace(options, input=located)
+        source = command.validate(options)
         if options.dry_run:
             from agents.estimate import dry_run
 
-            dry_run(command.agent, self.work(options), config)
+            dry_run(command.agent, command.work(options), config)
             return 0
         from agents.execute import Execution
 
@@ -119,14 +132,21 @@ class AgentCommand(Generic[In, Out]):
 class CaptionedCommand(AgentCommand[In, Out]):
     """A command with `--text-only`, under which captions stand for the images."""
 
-    def validate(self, options: CommandOptions) -> InputFile:
-        """Check the input, and that there is a caption where one is needed."""
+    def check_row(self, place: Place, row: Any, options: CommandOptions) -> None:
+        """Also that there is a caption where one is needed."""
+        super().check_row(place, row, options)
+        if options.own.text_only:
+            require_caption(row.caption, str(place))
 
-        def visit(number: int, row: Any) -> None:
-            if options.own.text_only:
-                require_caption(row.caption, f"{options.input}:{number}")
 
-        return validate_all(options.input, self.row, limit=options.limit, visit=visit)
+def require_location(image: str, where: str) -> None:
+    """Raises ToolkitError("input") for an image path that is relative to a URL."""
+    if "://" not in image and not os.path.isabs(image):
+        raise ToolkitError(
+            "input",
+            f"{where}: image: expected a URL or an absolute path, got {image!r}",
+            "rows that come from a URL have no folder beside them: copy them to their images",
+        )
 
 
 def require_caption(caption: str | None, where: str) -> str:
@@ -144,7 +164,14 @@ def relocate(image: str, source: Path, target: Path) -> str:
     """An image path relative to `source`, made relative to `target`. URLs stay as they are."""
     if "://" in image:
         return image
-    return os.path.relpath(source.resolve() / image, target.resolve())
+    start, end = _resolved(os.path.abspath(source)), _resolved(os.path.abspath(target))
+    return os.path.relpath(os.path.join(start, image), end)
+
+
+@functools.lru_cache(maxsize=1024)
+def _resolved(folder: str) -> str:
+    """Kept, as it asks the disk about every part of the path, and rows share their folders."""
+    return os.path.realpath(folder)
 
 
 def moved(row: Any, source: Path, target: Path) -> Iterator[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Generic
 
@@ -58,9 +58,10 @@ class Execution(Generic[In, Out]):
         That is 75 while batches are under way. Raises ToolkitError when the run must stop.
         """
         options = self.options
-        if options.input.resolve().parent == options.output.resolve():
-            message = f"{options.input} stands in the output directory"
-            raise ToolkitError("input", message, "choose another --output")
+        for shard in options.input.shards:
+            if shard.path.resolve().parent == options.output.resolve():
+                message = f"{shard.name} stands in the output directory"
+                raise ToolkitError("input", message, "choose another --output")
         # Before the directory is claimed: what a cure changes may be part of the run's identity.
         asyncio.run(self._check())
         store = OutcomeStore(
@@ -108,13 +109,14 @@ class Execution(Generic[In, Out]):
             await found.check(self.command.agent.steps, self.command.agent.needs)
 
     def _process(self, store: OutcomeStore, ledger: SpendLedger) -> RunSummary:
-        spent = _spent(store, self._ids()) if ledger.is_new else ledger.cost_usd
+        total, spent = self._before(store)
+        if not ledger.is_new:
+            spent = ledger.cost_usd
 
         def pay(backend: str, paid: TokenUsage) -> None:
             ledger.add(backend, paid.prompt_tokens, paid.completion_tokens, paid.cost_usd)
 
         meter = UsageMeter(self.config.run.budget_usd, spent, pay)
-        total = sum(1 for _ in self._ids())
         policy = RunPolicy(self.options.concurrency, self.config.run.max_error_rate)
         worker = self._worker(meter)
 
@@ -133,6 +135,15 @@ class Execution(Generic[In, Out]):
         if self.options.allow_remote_images:
             downloads = cache_folder(self.config.run.cache) / "images"
         return Worker(self.command.agent, self.config, meter, self.options.output, downloads)
+
+    def _before(self, store: OutcomeStore) -> tuple[int, float]:
+        """How many records there are, and the US dollars that earlier sessions spent on them."""
+        total, spent = 0, 0.0
+        for identifier in self._ids():
+            outcome = store.get(identifier)
+            total += 1
+            spent += outcome.usage.get("cost_usd", 0.0) if outcome else 0.0
+        return total, spent
 
     async def _here(
         self, worker: Worker[In, Out], store: OutcomeStore, policy: RunPolicy, progress: Progress
@@ -193,18 +204,16 @@ class Execution(Generic[In, Out]):
             self.command.agent.settings,
         )
         lines = list(self.command.write(results))
-        totals = sum((Counter(o.usage) for o in outcomes()), Counter())
+        tally, totals, answers = _count(outcomes())
         # Not from the outcomes: see the ledger.
         for name in ("prompt_tokens", "completion_tokens", "cost_usd"):
             totals[name] = sum(getattr(spend, name) for spend in ledger.spends.values())
-        answers = sum((_answers(o) for o in outcomes() if o.value is not None), Counter())
-        tally = store.tally(self._ids())
         manifest = build_manifest(
             agent=self.command.agent.name,
             config=self.config,
             seed=self.config.run.seed,
             settings=self.command.agent.settings,
-            inputs={self.options.input.name: self.source.sha256},
+            inputs=self.source.files,
             prompts=self._prompts(),
             schemas={self.command.row.__name__: schema_digest(self.command.row)},
             models=_models(answers),
@@ -279,21 +288,29 @@ def _account(config: Config, name: str) -> dict[str, str]:
     return {"model": profile.model} | ({"key": used} if used else {})
 
 
-def _spent(store: OutcomeStore, ids: Iterator[str]) -> float:
-    return sum(outcome.usage.get("cost_usd", 0.0) for outcome in store.iterate_in_order(ids))
-
-
 def _tokens(outcome: Outcome) -> dict[str, int | float]:
     return {name: outcome.usage.get(name, 0) for name in TokenUsage.model_fields}
 
 
-def _answers(outcome: Outcome) -> Counter[str]:
-    """The part of an outcome's usage that a killed and continued run counts alike."""
-    kept = {n: int(v) for n, v in outcome.usage.items() if n == "requests" or " " in n}
-    return Counter(kept)
+def _count(outcomes: Iterator[Outcome]) -> tuple[Tally, Counter[str], dict[str, int]]:
+    """How the records ended, all usage, and its part that a killed and continued run counts alike.
+
+    That part is of the records with a value.
+    """
+    done, kinds = 0, Counter[str]()
+    totals, answers = Counter[str](), Counter[str]()
+    for outcome in outcomes:
+        totals.update(outcome.usage)
+        if outcome.failure:
+            kinds[outcome.failure.kind] += 1
+        else:
+            done += 1
+            kept = {n: int(v) for n, v in outcome.usage.items() if n == "requests" or " " in n}
+            answers.update(kept)
+    return Tally(done, dict(sorted(kinds.items()))), totals, dict(+answers)
 
 
-def _models(answers: Counter[str]) -> dict[str, list[str]]:
+def _models(answers: Mapping[str, int]) -> dict[str, list[str]]:
     models: dict[str, list[str]] = {}
     for name in answers:
         if name.startswith("answers "):

@@ -30,7 +30,8 @@ from backends.images import readable_image
 from backends.rules.grammar import singular
 from runtime.command_line import CommandOptions, share
 from runtime.errors import ToolkitError
-from runtime.files import InputFile, read_numbered, read_records
+from runtime.files import InputFile, read_placed
+from runtime.sources import Place
 from schemas.region import RegionText
 from schemas.region_writing import CaptionedImage, CaptionRow, ImageRegions, RegionQuestion
 from schemas.scene_graph import CaptionRecord, SceneGraph
@@ -144,25 +145,31 @@ class _RegionWriting(AgentCommand[CaptionedImage, ImageRegions]):
     """An agent command whose unit of work is an image: rows of one image that stand together."""
 
     def work(self, options: CommandOptions) -> Iterator[CaptionedImage]:
-        rows = read_records(options.input, CaptionRow, limit=options.limit)
-        folder = options.input.parent
+        rows = read_placed(options.input, CaptionRow, limit=options.limit)
         boxes = self.agent.boxes if isinstance(self.agent, RegionWriter) else None
-        for image, group in groupby(rows, key=lambda row: row.image):
+        for (folder, image), group in groupby(rows, key=_image):
             own = boxes.of(image, folder) if boxes is not None else None
-            yield captioned(list(group), relocate(image, folder, options.output), own)
+            captions = [row for _, row in group]
+            yield captioned(captions, relocate(image, folder, options.output), own)
 
     def validate(self, options: CommandOptions) -> InputFile:
         source = super().validate(options)
-        lines: dict[str, int] = {}
-        former = ""
-        for number, row in read_numbered(options.input, CaptionRow, limit=options.limit):
-            if row.image != former and row.image in lines:
-                place = f"{options.input}:{number}: image: {row.image!r}"
-                message = f"{place} was already used in line {lines[row.image]}"
+        places: dict[tuple[Path, str], Place] = {}
+        rows = read_placed(options.input, CaptionRow, limit=options.limit)
+        for image, group in groupby(rows, key=_image):
+            place, _ = next(group)
+            if image in places:
+                first = places[image].seen_from(place)
+                message = f"{place}: image: {image[1]!r} was already used in {first}"
                 raise ToolkitError("input", message, "put the captions of an image together")
-            former = row.image
-            lines.setdefault(row.image, number)
+            places[image] = place
         return source
+
+
+def _image(placed: tuple[Place, CaptionRow]) -> tuple[Path, str]:
+    """An image is its name and the folder of the file that names it."""
+    place, row = placed
+    return place.shard.path.parent, row.image
 
 
 def write_regions(results: Results) -> Iterator[str]:

@@ -35,6 +35,7 @@ from runtime.files import (
     write_json,
 )
 from runtime.manifest import versions
+from runtime.sources import Place
 from runtime.store import check_fingerprint, open_locked
 from schemas.config import RunConfig
 from schemas.scene_graph import NegatedGraph, elements
@@ -105,7 +106,7 @@ def _checked(options: argparse.Namespace) -> tuple[InputFile, dict[str, int]]:
     tested = {"image": 0, "caption": 0, "none": 0}
     negatives = 0
 
-    def visit(_: int, graph: NegatedGraph) -> None:
+    def visit(_: Place, graph: NegatedGraph) -> None:
         nonlocal negatives
         tested[graph.tested_against or "none"] += 1
         negatives += sum(len(element.negatives) for element in elements(graph))

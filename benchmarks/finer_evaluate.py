@@ -13,6 +13,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from agents.base import Agent, AgentContext
 from agents.command import AgentCommand, Flags, Results, relocate
@@ -21,7 +22,8 @@ from benchmarks.finer_prompt import PROMPT_VERSION, chosen_option, prompt
 from benchmarks.finer_score import read_pairs, score_file, table
 from runtime.command_line import CommandOptions
 from runtime.csv_rows import csv_writer
-from runtime.files import InputFile, atomic_writer, read_records, write_json
+from runtime.files import InputFile, atomic_writer, read_placed, write_json
+from runtime.sources import Place
 from schemas.base import LongText, Record, StrictModel
 from schemas.finer import GivenRow, QuestionRow
 
@@ -92,9 +94,13 @@ class _Evaluation(AgentCommand[AskedQuestion, PlainText]):
         return source
 
     def work(self, options: CommandOptions) -> Iterator[AskedQuestion]:
-        folder = options.own.images or options.input.parent
-        for row in read_records(options.input, GivenRow, limit=options.limit):
+        for place, row in read_placed(options.input, GivenRow, limit=options.limit):
+            folder = options.own.images or place.shard.path.parent
             yield from self.items(row, folder, options.output)
+
+    def check_row(self, place: Place, row: Any, options: CommandOptions) -> None:
+        if not options.own.images:
+            super().check_row(place, row, options)
 
 
 def _ask(row: QuestionRow, source: Path, target: Path) -> Iterator[AskedQuestion]:

@@ -16,7 +16,8 @@ from typing import TypeVar
 
 from runtime.command_line import exit_on_error
 from runtime.errors import ToolkitError
-from runtime.files import read_numbered, refuse_input, validate_all, write_json
+from runtime.files import read_placed, refuse_input, validate_all, write_json
+from runtime.sources import Source
 from schemas.config import RunConfig
 from schemas.finer import AnsweredRow, QuestionRow
 from scoring.paired_accuracy import FinerScores, LevelScore, PairedScore, score_units
@@ -26,18 +27,18 @@ Row = TypeVar("Row", bound=QuestionRow)
 
 
 def read_pairs(
-    path: Path, model: type[Row], *, limit: int | None = None
+    source: Path | Source, model: type[Row], *, limit: int | None = None
 ) -> Iterator[tuple[Row, ...]]:
-    """The rows of a file as `scoring.pairing.pair_rows` groups them.
+    """The rows of an input as `scoring.pairing.pair_rows` groups them.
 
     Raises ToolkitError("input") that names file and line of a row without its partner.
     """
     try:
-        yield from pair_rows(read_numbered(path, model, limit=limit))
+        yield from pair_rows(read_placed(source, model, limit=limit))
     except PairingError as problem:
         cut = "; give --limit an even number of rows" if limit else ""
         hint = f"a pair is two consecutive rows of one image: keep the order of the questions{cut}"
-        raise ToolkitError("input", f"{path}:{problem.line}: {problem}", hint) from None
+        raise ToolkitError("input", f"{problem.place}: {problem}", hint) from None
 
 
 def score_file(path: Path, *, seed: int) -> FinerScores:

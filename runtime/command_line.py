@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from runtime.errors import EXIT_INPUT, EXIT_INTERRUPTED, ToolkitError
+from runtime.sources import Source
 
 # What a shell reports for a program that died writing to a closed pipe (128 + SIGPIPE).
 _EXIT_BROKEN_PIPE = 141
@@ -22,7 +23,7 @@ Main = Callable[[Sequence[str] | None], int]
 class CommandOptions:
     """The parsed flags; None where the config decides."""
 
-    input: Path
+    input: Source
     output: Path
     config: Path | None
     backends: tuple[str, ...]
@@ -56,6 +57,7 @@ def parse_options(
         add_own(parser)
     given = vars(parser.parse_args(argv))
     shared = {f.name: given.pop(f.name) for f in fields(CommandOptions) if f.name != "own"}
+    shared["input"] = Source(tuple(shared["input"]))
     shared["backends"] = tuple(shared["backends"])
     return CommandOptions(**shared, own=argparse.Namespace(**given))
 
@@ -68,7 +70,8 @@ def build_parser(prog: str, description: str) -> argparse.ArgumentParser:
         epilog="The same command on the same output directory continues it.",
     )
     add = parser.add_argument
-    add("input", metavar="INPUT", type=Path, help="JSONL, Parquet or CSV file, one record a row")
+    add("input", metavar="INPUT", nargs="+",
+        help="JSONL, Parquet or CSV, a record a row: files, 'shards/*.jsonl.gz', URLs")  # fmt: skip
     add("--output", metavar="DIR", type=Path, required=True, help="directory for the results")
     add("--config", metavar="FILE", type=Path, help="YAML file: backends, agents, run")
     add("--backend", metavar="NAME|AGENT=NAME", dest="backends", action="append", default=[],

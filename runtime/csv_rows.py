@@ -4,46 +4,45 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from runtime.errors import ToolkitError
+from runtime.lines import MAX_LINE, numbered_lines
 from schemas.validation import describe_errors
 
 Record = TypeVar("Record", bound=BaseModel)
 
-# A model's answer may be longer than the 131,072 characters that Python reads by default.
-_MAX_CELL = 2**31 - 1
 _HINT = "correct the file and run again; nothing was written"
 
 
-def csv_rows(path: Path, model: type[Record]) -> Iterator[tuple[int, Record]]:
+def csv_rows(file: IO[bytes], name: str, model: type[Record]) -> Iterator[tuple[int, Record]]:
     """The rows of a UTF-8 CSV file, each with its first line. An empty cell is an absent key.
 
-    Raises ToolkitError("input") that names file, line, field and expectation.
+    `name` is what messages call the file. Raises ToolkitError("input") that names file, line,
+    field and expectation.
     """
-    csv.field_size_limit(_MAX_CELL)
-    with path.open("rb") as handle:
-        reader = csv.reader(_utf8_lines(path, handle), strict=True)
-        header = _header(path, reader)
-        while True:
-            number = reader.line_num + 1  # a quoted cell may go over several lines
-            cells = _cells(path, number, reader)
-            if cells is None:
-                return
-            if not any(cell.strip() for cell in cells):
-                continue
-            if len(cells) != len(header):
-                message = f"{path}:{number}: {len(cells)} cells, but the header has {len(header)}"
-                raise ToolkitError("input", message, _HINT)
-            row = {key: cell for key, cell in zip(header, cells, strict=True) if cell}
-            try:
-                record = model.model_validate(row)
-            except ValidationError as error:
-                raise _bad_row(path, number, header, row, model, error) from None
-            yield number, record
+    # A model's answer may be longer than the 131,072 characters that Python reads by default.
+    csv.field_size_limit(MAX_LINE)
+    reader = csv.reader(_utf8_lines(file, name), strict=True)
+    header = _header(name, reader)
+    while True:
+        number = reader.line_num + 1  # a quoted cell may go over several lines
+        cells = _cells(name, number, reader)
+        if cells is None:
+            return
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != len(header):
+            message = f"{name}:{number}: {len(cells)} cells, but the header has {len(header)}"
+            raise ToolkitError("input", message, _HINT)
+        row = {key: cell for key, cell in zip(header, cells, strict=True) if cell}
+        try:
+            record = model.model_validate(row)
+        except ValidationError as error:
+            raise _bad_row(name, number, header, row, model, error) from None
+        yield number, record
 
 
 def csv_writer(file: IO[str], columns: Iterable[str]) -> Any:
@@ -56,32 +55,32 @@ def csv_writer(file: IO[str], columns: Iterable[str]) -> Any:
     return writer
 
 
-def _utf8_lines(path: Path, handle: IO[bytes]) -> Iterator[str]:
-    for number, line in enumerate(handle, 1):
+def _utf8_lines(file: IO[bytes], name: str) -> Iterator[str]:
+    for number, line in numbered_lines(file, name):
         try:
             yield line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            message = f"{path}:{number}: not UTF-8 text: {error.reason} at byte {error.start + 1}"
+            message = f"{name}:{number}: not UTF-8 text: {error.reason} at byte {error.start + 1}"
             raise ToolkitError("input", message, "save the file as UTF-8") from None
 
 
-def _cells(path: Path, number: int, reader: Iterator[list[str]]) -> list[str] | None:
+def _cells(name: str, number: int, reader: Iterator[list[str]]) -> list[str] | None:
     try:
         return next(reader, None)
     except csv.Error as error:
-        raise ToolkitError("input", f"{path}:{number}: not valid CSV: {error}", _HINT) from None
+        raise ToolkitError("input", f"{name}:{number}: not valid CSV: {error}", _HINT) from None
 
 
-def _header(path: Path, reader: Iterator[list[str]]) -> list[str]:
-    header = [name.strip() for name in _cells(path, 1, reader) or ()]
-    for name in header:
-        if header.count(name) > 1:
-            raise ToolkitError("input", f"{path}:1: two columns are called {name!r}", _HINT)
+def _header(name: str, reader: Iterator[list[str]]) -> list[str]:
+    header = [cell.strip() for cell in _cells(name, 1, reader) or ()]
+    for column in header:
+        if header.count(column) > 1:
+            raise ToolkitError("input", f"{name}:1: two columns are called {column!r}", _HINT)
     return header
 
 
 def _bad_row(
-    path: Path,
+    name: str,
     number: int,
     header: list[str],
     row: dict[str, str],
@@ -97,5 +96,5 @@ def _bad_row(
     if missing:
         columns = f"column{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
         hint = "the first line names the columns; nothing was written"
-        return ToolkitError("input", f"{path}:1: no {columns}", hint)
-    return ToolkitError("input", f"{path}:{number}: {describe_errors(error, row, model)}", _HINT)
+        return ToolkitError("input", f"{name}:1: no {columns}", hint)
+    return ToolkitError("input", f"{name}:{number}: {describe_errors(error, row, model)}", _HINT)

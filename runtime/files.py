@@ -1,81 +1,88 @@
-"""Record files: JSONL, Parquet or CSV in, JSONL out. Streams; memory does not grow with rows."""
+"""Record files: rows in from any `Source`, JSONL out. Memory does not grow with rows."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
+from pydantic import BaseModel
 
-from runtime.csv_rows import csv_rows
 from runtime.errors import ToolkitError
-from schemas.validation import describe_errors
+from runtime.readers import read_rows
+from runtime.scratch import scratch_table
+from runtime.sources import Place, Shard, Source, identity
 
 Record = TypeVar("Record", bound=BaseModel)
 
 _PARTIAL = ".partial"
-_HINT = "correct the file and run again; nothing was written"
 
 
 class InputFile(NamedTuple):
-    """A file whose rows are all valid: how many are used, and the hex sha256 of its bytes."""
+    """An input whose rows are all valid: how many are used, its hex sha256, and each file's."""
 
     records: int
     sha256: str
+    files: Mapping[str, str]
 
 
-def read_records(path: Path, model: type[Record], *, limit: int | None = None) -> Iterator[Record]:
-    """Yield the rows of a JSONL, `.parquet` or `.csv` file as `model`s, at most `limit` of them.
+def read_records(
+    source: Path | Source, model: type[Record], *, limit: int | None = None
+) -> Iterator[Record]:
+    """Yield the rows of a file, or of all files of an input, as `model`s, at most `limit`.
 
     Raises ToolkitError("input") that names file, line, field and expectation, on the first row
     that does not validate or whose `id` has been used before.
     """
-    return (record for _, record in read_numbered(path, model, limit=limit))
+    return (record for _, record in _unique(read_placed(source, model, limit=limit)))
 
 
 def read_numbered(
     path: Path, model: type[Record], *, limit: int | None = None
 ) -> Iterator[tuple[int, Record]]:
-    """The rows as `read_records` yields them, each with its line (of Parquet: row) from 1."""
-    rows = _READERS.get(path.suffix, _jsonl_rows)
-    lines: dict[bytes, int] = {}
-    with _readable(path):
-        for number, record in islice(rows(path, model), limit):
-            identifier = getattr(record, "id", None)
-            if identifier is not None:
-                _check_unique(path, str(identifier), number, lines)
-            yield number, record
+    """The rows of a file as `read_records` yields them, each with its line (of Parquet: row)."""
+    rows = _unique(read_placed(path, model, limit=limit))
+    return ((place.number, record) for place, record in rows)
+
+
+def read_placed(
+    source: Path | Source, model: type[Record], *, limit: int | None = None
+) -> Iterator[tuple[Place, Record]]:
+    """The rows, each with its place. An `id` is not checked, as `validate_all` has done that."""
+    return islice(_placed(source, model), limit)
 
 
 def validate_all(
-    path: Path,
+    source: Path | Source,
     model: type[Record],
     *,
     limit: int | None = None,
-    visit: Callable[[int, Record], object] = lambda number, record: None,
+    visit: Callable[[Place, Record], object] = lambda place, record: None,
 ) -> InputFile:
-    """Read every row once before anything is written or paid for; `visit` gets it with its line.
+    """Read every row once before anything is written or paid for; `visit` gets it with its place.
 
     Raises ToolkitError("input") as `read_records` does, and when there is no row at all.
     """
-    if path.exists() and not path.is_file():
-        # Rows are read several times, which a pipe does not allow.
-        raise ToolkitError("input", f"{path}: not a file", "give a JSONL, .parquet or .csv file")
+    source = Source.of(source) if isinstance(source, Path) else source
+    for shard in source.shards:
+        if shard.path.exists() and not shard.path.is_file():
+            # Rows are read several times, which a pipe does not allow.
+            hint = "give a JSONL, .parquet or .csv file; for those of a folder: 'FOLDER/*.jsonl'"
+            raise ToolkitError("input", f"{shard.name}: not a file", hint)
     records = 0
-    for number, record in read_numbered(path, model, limit=limit):
-        visit(number, record)
+    for place, record in _unique(read_placed(source, model, limit=limit)):
+        visit(place, record)
         records += 1
     if records == 0:
-        raise ToolkitError("input", f"{path}: has no records", "give a file with at least one row")
-    with path.open("rb") as handle:
-        return InputFile(records, hashlib.file_digest(handle, "sha256").hexdigest())
+        hint = "give a file with at least one row"
+        raise ToolkitError("input", f"{source}: has no records", hint)
+    digests = source.digests()
+    return InputFile(records, identity(digests), digests)
 
 
 @contextlib.contextmanager
@@ -155,77 +162,29 @@ def write_json(path: Path, value: Any) -> None:
         handle.write("\n")
 
 
-@contextlib.contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ToolkitError("input", f"{path}: {reason}", "check the path of the input") from error
+def _placed(source: Path | Source, model: type[Record]) -> Iterator[tuple[Place, Record]]:
+    shards = Source.of(source).shards if isinstance(source, Path) else source.shards
+    for shard in shards:
+        for number, record in read_rows(shard.path, shard.name, model):
+            yield Place(shard, number), record
 
 
-def _jsonl_rows(path: Path, model: type[Record]) -> Iterator[tuple[int, Record]]:
-    with path.open("rb") as handle:
-        for number, line in enumerate(handle, 1):
-            text = line.removeprefix(b"\xef\xbb\xbf").strip()
-            if text:
-                try:
-                    record = model.model_validate_json(text)
-                except ValidationError as error:
-                    raise _bad_json_line(f"{path}:{number}", text, model, error) from None
-                yield number, record
-
-
-def _bad_json_line(
-    place: str, text: bytes, model: type[BaseModel], error: ValidationError
-) -> ToolkitError:
-    try:
-        data = from_json(text)
-    except ValueError as problem:
-        # One record is one line, so only the column of pydantic's position means something.
-        reason = str(problem).replace(" at line 1 column ", " at column ")
-        hint = "give one JSON object a line, or a .parquet or .csv file"
-        return ToolkitError("input", f"{place}: not valid JSON: {reason}", hint)
-    return ToolkitError("input", f"{place}: {describe_errors(error, data, model)}", _HINT)
-
-
-def _parquet_rows(path: Path, model: type[Record]) -> Iterator[tuple[int, Record]]:
-    from pyarrow import ArrowInvalid
-    from pyarrow.parquet import ParquetFile
-
-    try:
-        file = ParquetFile(path)
-    except ArrowInvalid as error:
-        raise ToolkitError("input", f"{path}: not a Parquet file: {error}", _HINT) from None
-    with file:
-        number = 0
-        for batch in file.iter_batches(batch_size=1024):
-            for row in batch.to_pylist():
-                number += 1
-                data = _without_nulls(row)
-                try:
-                    record = model.model_validate(data)
-                except ValidationError as error:
-                    message = f"{path}:{number}: {describe_errors(error, data, model)}"
-                    raise ToolkitError("input", message, _HINT) from None
-                yield number, record
-
-
-def _without_nulls(value: Any) -> Any:
-    """A Parquet column is null where the row has no such key."""
-    if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
-    return value
-
-
-def _check_unique(path: Path, identifier: str, number: int, lines: dict[bytes, int]) -> None:
-    digest = hashlib.blake2b(identifier.encode(), digest_size=16).digest()
-    first = lines.setdefault(digest, number)
-    if first != number:
-        message = f"{path}:{number}: id: {identifier!r} was already used in line {first}"
-        raise ToolkitError("input", message, "give every record its own id; nothing was written")
-
-
-_READERS = {".parquet": _parquet_rows, ".csv": csv_rows}
+def _unique(rows: Iterator[tuple[Place, Record]]) -> Iterator[tuple[Place, Record]]:
+    """The rows as they are. Raises ToolkitError("input") for a second row of one `id`."""
+    with closing(scratch_table("shard INTEGER, number INTEGER")) as seen:
+        shards: list[Shard] = []
+        for place, record in rows:
+            if place.shard not in shards[-1:]:
+                shards.append(place.shard)
+            identifier = getattr(record, "id", None)
+            if identifier is not None:
+                key = (str(identifier), len(shards) - 1, place.number)
+                added = seen.execute("INSERT OR IGNORE INTO records VALUES (?, ?, ?)", key)
+                if not added.rowcount:
+                    query = "SELECT shard, number FROM records WHERE id = ?"
+                    shard, number = seen.execute(query, key[:1]).fetchone()
+                    first = Place(shards[shard], number).seen_from(place)
+                    message = f"{place}: id: {identifier!r} was already used in {first}"
+                    hint = "give every record its own id; nothing was written"
+                    raise ToolkitError("input", message, hint)
+            yield place, record

@@ -11,8 +11,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from runtime.config import dump_config, without_userinfo
+from runtime.config import dump_config
 from runtime.files import write_json
+from runtime.sources import without_secrets
 from runtime.store import Tally
 from schemas.config import Config
 
@@ -88,7 +89,7 @@ def write_manifest(directory: Path, manifest: Mapping[str, Any]) -> None:
 def _execution(execution: Execution) -> dict[str, Any]:
     finished = datetime.now(UTC)
     return {
-        "command": [without_userinfo(part) for part in execution.command],
+        "command": [without_secrets(part) for part in execution.command],
         "platform": platform.platform(),
         "started": execution.started.isoformat(timespec="seconds"),
         "finished": finished.isoformat(timespec="seconds"),

@@ -7,7 +7,6 @@ import fcntl
 import json
 import os
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -16,6 +15,7 @@ from pydantic import Field, model_validator
 
 from runtime.errors import ErrorKind, ToolkitError
 from runtime.files import partial_files, writable, write_json
+from runtime.scratch import scratch_table
 from schemas.base import StrictModel
 
 JOURNAL, HEADER = ".outcomes.jsonl", ".run.json"
@@ -53,16 +53,11 @@ class Tally(NamedTuple):
     rejected: dict[str, int]
 
 
-class _Place(NamedTuple):
-    offset: int
-    length: int
-    failure_kind: str | None
-
-
 class OutcomeStore:
     """Outcomes of one run in one directory; use as a context manager.
 
-    Only their places are kept in memory. One process at a time may hold a directory.
+    Where each stands in the journal is kept in a scratch table, so memory does not grow with the
+    records. One process at a time may hold a directory.
     """
 
     def __init__(
@@ -82,8 +77,8 @@ class OutcomeStore:
         directory belongs to a different run, to something else, or to a running process.
         """
         self._directory = directory
-        self._places: dict[str, _Place] = {}
         self._check_directory()
+        self._places = scratch_table("offset INTEGER, length INTEGER, kind TEXT")
         self._descriptor = open_locked(directory / JOURNAL)
         self._synced = time.monotonic()
         try:
@@ -93,29 +88,23 @@ class OutcomeStore:
             os.close(self._descriptor)
             raise
         if retry_rejected:
-            kept = {key: place for key, place in self._places.items() if not place.failure_kind}
-            self._places = kept
+            self._places.execute("DELETE FROM records WHERE kind IS NOT NULL")
 
     def done(self, record_id: str) -> bool:
         """Whether this record has its outcome."""
-        return record_id in self._places
+        return self._place(record_id) is not None
 
     def get(self, record_id: str) -> Outcome | None:
         """The outcome of a record, read back from disk."""
-        place = self._places.get(record_id)
+        place = self._place(record_id)
         if place is None:
             return None
-        return Outcome.model_validate_json(os.pread(self._descriptor, place.length, place.offset))
+        offset, length = place
+        return Outcome.model_validate_json(os.pread(self._descriptor, length, offset))
 
     def iterate_in_order(self, record_ids: Iterable[str]) -> Iterator[Outcome]:
         """The outcomes of these records, in this order; records without one are left out."""
         return (outcome for key in record_ids if (outcome := self.get(key)) is not None)
-
-    def tally(self, record_ids: Iterable[str]) -> Tally:
-        """Count the outcomes of these records."""
-        kinds = Counter(self._places[key].failure_kind for key in record_ids if key in self._places)
-        done = kinds.pop(None, 0)
-        return Tally(done, {kind: kinds[kind] for kind in sorted(filter(None, kinds))})
 
     def append(self, outcome: Outcome) -> None:
         """Add an outcome; a later one for the same record wins.
@@ -135,8 +124,7 @@ class OutcomeStore:
             hint = "free some disk space, then run the same command again to continue"
             raise ToolkitError("prerequisite", message, hint) from error
         kind = outcome.failure.kind if outcome.failure else None
-        self._places[outcome.id] = _Place(self._end, len(line), kind)
-        self._end += len(line)
+        self._add_place(outcome.id, len(line), kind)
         if time.monotonic() - self._synced > _SYNC_SECONDS:
             self.flush()
 
@@ -149,12 +137,25 @@ class OutcomeStore:
         """Flush, and let other processes use the directory."""
         self.flush()
         os.close(self._descriptor)
+        self._places.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _place(self, record_id: str) -> tuple[int, int] | None:
+        """Offset and length of a record's outcome in the journal."""
+        query = "SELECT offset, length FROM records WHERE id = ?"
+        found: tuple[int, int] | None = self._places.execute(query, (record_id,)).fetchone()
+        return found
+
+    def _add_place(self, record_id: str, length: int, kind: str | None) -> None:
+        """The outcome of a record stands at the present end of the journal."""
+        row = (record_id, self._end, length, kind)
+        self._places.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?)", row)
+        self._end += length
 
     def _check_directory(self) -> None:
         directory = self._directory
@@ -203,8 +204,7 @@ class OutcomeStore:
                         raise ToolkitError("input", message, hint)
                     break
                 kind = row["failure"]["kind"] if "failure" in row else None
-                self._places[row["id"]] = _Place(self._end, len(line), kind)
-                self._end += len(line)
+                self._add_place(row["id"], len(line), kind)
         os.ftruncate(self._descriptor, self._end)
 
 

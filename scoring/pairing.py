@@ -16,32 +16,32 @@ _LEVEL = re.compile(r"level_\d+")
 
 
 class PairingError(ValueError):
-    """A row without its partner; `line` is the number that the row came with."""
+    """A row without its partner; `place` is what the row came with."""
 
-    def __init__(self, line: int, message: str) -> None:
+    def __init__(self, place: object, message: str) -> None:
         super().__init__(message)
-        self.line = line
+        self.place = place
 
 
-def pair_rows(rows: Iterable[tuple[int, Row]]) -> Iterator[tuple[Row, ...]]:
-    """Group numbered rows, in their order: `(row, row)` for a pair, `(row,)` for a level.
+def pair_rows(rows: Iterable[tuple[object, Row]]) -> Iterator[tuple[Row, ...]]:
+    """Group rows that come with their place: `(row, row)` for a pair, `(row,)` for a level.
 
     A pair is two consecutive rows of one image and one stem, one `_pos` and one `_neg` in either
     order. Raises PairingError for a row that is in no pair and of no level.
     """
-    first: tuple[int, Row] | None = None
-    for line, row in rows:
+    first: tuple[object, Row] | None = None
+    for place, row in rows:
         if first is not None:
-            _check_partner(first[1], line, row)
+            _check_partner(first[1], place, row)
             yield first[1], row
             first = None
         elif _LEVEL.fullmatch(row.qtype):
             yield (row,)
         elif _SIDED.fullmatch(row.qtype):
-            first = line, row
+            first = place, row
         else:
             expected = "expected one that ends in _pos or _neg, or level_N"
-            raise PairingError(line, f"qtype: {expected}, got {row.qtype!r}")
+            raise PairingError(place, f"qtype: {expected}, got {row.qtype!r}")
     if first is not None:
         raise PairingError(first[0], f"expected {_partner(first[1])} after this row, got the end")
 
@@ -56,11 +56,11 @@ def split_stem(qtype: str) -> tuple[str, int | None]:
     return (found[1], int(found[2])) if found else (stem, None)
 
 
-def _check_partner(first: QuestionRow, line: int, row: QuestionRow) -> None:
+def _check_partner(first: QuestionRow, place: object, row: QuestionRow) -> None:
     for field, wanted in (("image", first.image), ("qtype", _partner_type(first))):
         got = getattr(row, field)
         if got != wanted:
-            raise PairingError(line, f"{field}: expected {_partner(first)} here, got {got!r}")
+            raise PairingError(place, f"{field}: expected {_partner(first)} here, got {got!r}")
 
 
 def _partner(row: QuestionRow) -> str:

@@ -125,8 +125,8 @@ class _Cells(BaseModel):
 
 
 def _csv_rows(path: Path) -> Iterator[Row]:
-    with readable(path):
-        for number, row in csv_rows(path, _Cells):
+    with readable(path), path.open("rb") as file:
+        for number, row in csv_rows(file, str(path), _Cells):
             yield f"line {number}", row.model_extra
 
 

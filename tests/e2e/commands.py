@@ -87,9 +87,9 @@ def contents(folder: Path) -> dict[str, str]:
     """All result files of a run; of the manifest, what may not differ between equal runs."""
     files = {path.name: path.read_text() for path in folder.iterdir() if path.name[0] != "."}
     for name in {"manifest.json", "report.json"} & files.keys():
-        content = json.loads(files[name])
+        content = json.loads(files.pop(name))
         content.pop("execution", None)
-        files[name] = json.dumps(content)
+        files[name.removesuffix(".json")] = json.dumps(content)
     return files
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from runtime.command_line import CommandOptions, exit_on_error, parse_options
 from runtime.errors import ToolkitError
+from runtime.sources import Source
 
 ROOT = Path(__file__).parents[2]
 REQUIRED = ["in.jsonl", "--output", "out"]
@@ -22,7 +23,7 @@ def parse(*words: str) -> CommandOptions:
 
 def test_only_input_and_output_are_required() -> None:
     assert parse() == CommandOptions(
-        input=Path("in.jsonl"), output=Path("out"), config=None, backends=(), limit=None,
+        input=Source(("in.jsonl",)), output=Path("out"), config=None, backends=(), limit=None,
         seed=None, concurrency=64, engine="local", dry_run=False, batch=False, max_cost=None,
         max_error_rate=None, retry_rejected=False, overwrite=False,
         allow_remote_images=False, own=Namespace(),
@@ -37,7 +38,7 @@ def test_every_flag_arrives() -> None:
         "--allow-remote-images"
     )
     assert parse(*words.split()) == CommandOptions(
-        input=Path("in.jsonl"), output=Path("out"), config=Path("c.yaml"),
+        input=Source(("in.jsonl",)), output=Path("out"), config=Path("c.yaml"),
         backends=("rules", "rsr=gemini"), limit=5, seed=0, concurrency=8, engine="ray",
         dry_run=True, batch=True, max_cost=2.5, max_error_rate=1.0, retry_rejected=True,
         overwrite=True,

@@ -77,7 +77,8 @@ def test_limit_leaves_later_rows_unread() -> None:
 def test_validate_all_counts_and_hashes_the_file() -> None:
     path = Path("images.jsonl")
     write_jsonl(path, [GOOD, GOOD | {"id": "dog"}])
-    assert validate_all(path, ImageRecord) == (2, hashlib.sha256(path.read_bytes()).hexdigest())
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert validate_all(path, ImageRecord) == (2, digest, {"images.jsonl": digest})
 
 
 MESSAGES = [

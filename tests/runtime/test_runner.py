@@ -36,6 +36,12 @@ def names(count: int) -> list[str]:
     return [item.id for item in items(count)]
 
 
+def endings(store: OutcomeStore, count: int) -> Counter[str]:
+    """How many of the records ended how; those without an outcome are not in it."""
+    outcomes = store.iterate_in_order(names(count))
+    return Counter(outcome.failure.kind if outcome.failure else "done" for outcome in outcomes)
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[OutcomeStore]:
     with OutcomeStore(tmp_path / "run", {}) as opened:
@@ -124,7 +130,7 @@ def test_an_error_that_ends_the_run_keeps_what_is_done_and_cancels_the_rest(
     with pytest.raises(ToolkitError) as caught:
         run(process, 100, store, concurrency=3)
     assert caught.value.kind == kind
-    assert 3 <= store.tally(names(100)).done <= 5
+    assert 3 <= endings(store, 100)["done"] <= 5
     assert not store.done("r5")
     assert set(cancelled) <= {"r3", "r4", "r6", "r7"}
 
@@ -135,7 +141,7 @@ def test_a_programming_error_propagates_and_is_no_outcome(store: OutcomeStore) -
 
     with pytest.raises(ZeroDivisionError):
         run(process, 10, store, concurrency=1)
-    assert store.tally(names(10)) == (2, {})
+    assert endings(store, 10) == {"done": 2}
 
 
 def test_the_error_gate_opens_only_after_twenty_records(store: OutcomeStore) -> None:
@@ -152,7 +158,7 @@ def test_the_error_gate_stops_the_run(store: OutcomeStore) -> None:
         "stopped: 100% of 20 records failed; the last one (r19): no answer for r19"
     )
     assert "--retry-rejected" in caught.value.hint
-    assert store.tally(names(100)) == (0, {"malformed": 20})
+    assert endings(store, 100) == {"malformed": 20}
 
 
 def test_as_many_failures_as_allowed_do_not_stop_the_run(store: OutcomeStore) -> None:

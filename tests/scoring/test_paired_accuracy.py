@@ -179,7 +179,7 @@ def test_equal_seeds_draw_equal_intervals() -> None:
 def test_a_row_without_its_partner_is_named(qtypes: list[str], line: int, said: str) -> None:
     with pytest.raises(PairingError) as caught:
         list(pair_rows(enumerate([question("a", qtype) for qtype in qtypes], 2)))
-    assert caught.value.line == line
+    assert caught.value.place == line
     assert said in str(caught.value)
 
 
