@@ -35,7 +35,8 @@ def main() -> None:
             needed = _local(source, folder / "local", address, f"{redis}/0")
             asked = _lossy(source, folder / "ray", address, f"{redis}/1") - needed
         one, other = (contents(folder / engine / "run") for engine in ("local", "ray"))
-        assert one == other, "the files differ"
+        different = [name for name in one | other if one.get(name) != other.get(name)]
+        assert not different, f"these files differ: {different}"
         journal = [row["id"] for row in rows(folder / "ray/run/.outcomes.jsonl")]
         assert len(journal) == len(set(journal)) == records, "something is lost or there twice"
         print(f"{records:,} records, the same files, nothing twice; {needed:,} requests here")
