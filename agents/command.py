@@ -106,8 +106,7 @@ class AgentCommand(Generic[In, Out]):
             return 0
         from agents.execute import Execution
 
-        Execution(command, options, config, source, argv).run()
-        return 0
+        return Execution(command, options, config, source, argv).run()
 
     def _importable(self) -> AgentCommand[In, Out]:
         """This command as other processes know it: to them, `__main__` is something else."""

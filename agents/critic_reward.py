@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from agents.base import AgentContext, gather
 from agents.command import AGENT_NAMES
 from agents.critic import critique
-from backends.cache import ResponseCache
+from backends.cache import open_cache
 from backends.registry import Backends
 from backends.usage import UsageMeter
 from runtime.config import load_config
@@ -78,7 +78,7 @@ class _Critic:
         self.config = config.run
         budget, processes = config.run.budget_usd, int(os.environ.get("WORLD_SIZE", "1"))
         usage = UsageMeter(budget / processes if budget else None)
-        self.backends = Backends(config, ResponseCache(Path(config.run.cache)), usage)
+        self.backends = Backends(config, open_cache(config.run.cache), usage)
         self.context = AgentContext(self.backends, config.run.seed)
         self.judged = self.failed = 0
         self._failures: deque[ToolkitError | None] = deque(maxlen=_JUDGED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -10,25 +11,29 @@ from typing import Any, Generic
 
 from agents.base import In, Out, mean_latency
 from agents.command import AgentCommand, Results
+from agents.rounds import BatchRounds, require_batches, warn_of_batches
 from agents.worker import Worker
-from backends.base import schema_digest
+from backends.base import TokenUsage, schema_digest
+from backends.batch_store import FILES
 from backends.cache import cache_folder, open_cache
 from backends.registry import Backends
 from backends.usage import UsageMeter
 from prompts import has_prompt, load_prompt
 from runtime.command_line import CommandOptions
-from runtime.errors import ToolkitError
+from runtime.errors import EXIT_PENDING, ToolkitError
 from runtime.files import InputFile, write_jsonl
 from runtime.manifest import Execution as ExecutionNote
 from runtime.manifest import build_manifest, write_manifest
 from runtime.progress import CallSnapshot, Progress
 from runtime.runner import RunPolicy, RunSummary, run_agent
+from runtime.spend import SPEND, SpendLedger
 from runtime.store import Outcome, OutcomeStore, Tally
-from schemas.config import Config
+from schemas.config import Config, LiteLLMConfig
 
 # Profile fields that change how fast or at what price an answer comes, never the answer.
 _NOT_IN_FINGERPRINT = {
-    "max_parallel", "rpm", "tpm", "timeout_s", "price", "api_base", "api_key_env", "threads",
+    "max_parallel", "rpm", "tpm", "timeout_s", "dead_after_s", "price", "api_base", "api_key_env",
+    "threads",
 }  # fmt: skip
 
 
@@ -47,8 +52,11 @@ class Execution(Generic[In, Out]):
         self.source, self.argv = source, argv
         self.started = datetime.now(UTC)
 
-    def run(self) -> None:
-        """Process, write, report. Raises ToolkitError when the run must stop."""
+    def run(self) -> int:
+        """Process, write, report; returns the exit code.
+
+        That is 75 while batches are under way. Raises ToolkitError when the run must stop.
+        """
         options = self.options
         if options.input.resolve().parent == options.output.resolve():
             message = f"{options.input} stands in the output directory"
@@ -58,13 +66,16 @@ class Execution(Generic[In, Out]):
         store = OutcomeStore(
             options.output,
             self._fingerprint(),
-            outputs=[*self.command.outputs, "rejected.jsonl", "manifest.json"],
+            outputs=[*self.command.outputs, "rejected.jsonl", "manifest.json", SPEND, *FILES],
             overwrite=options.overwrite,
             retry_rejected=options.retry_rejected,
         )
-        with store:
-            summary = self._process(store)
-            self._write(store, summary)
+        with store, SpendLedger(options.output) as ledger:
+            summary = self._process(store, ledger)
+            if summary.pending:
+                return EXIT_PENDING
+            self._write(store, summary, ledger)
+        return 0
 
     def _ids(self) -> Iterator[str]:
         return (item.id for item in self.command.work(self.options))
@@ -92,10 +103,17 @@ class Execution(Generic[In, Out]):
 
     async def _check(self) -> None:
         async with Backends(self.config, open_cache(self.config.run.cache), UsageMeter()) as found:
+            if self.options.batch:
+                require_batches(self.config, self.command.agent.steps, self.options.engine)
             await found.check(self.command.agent.steps, self.command.agent.needs)
 
-    def _process(self, store: OutcomeStore) -> RunSummary:
-        meter = UsageMeter(self.config.run.budget_usd, _spent(store, self._ids()))
+    def _process(self, store: OutcomeStore, ledger: SpendLedger) -> RunSummary:
+        spent = _spent(store, self._ids()) if ledger.is_new else ledger.cost_usd
+
+        def pay(backend: str, paid: TokenUsage) -> None:
+            ledger.add(backend, paid.prompt_tokens, paid.completion_tokens, paid.cost_usd)
+
+        meter = UsageMeter(self.config.run.budget_usd, spent, pay)
         total = sum(1 for _ in self._ids())
         policy = RunPolicy(self.options.concurrency, self.config.run.max_error_rate)
         worker = self._worker(meter)
@@ -119,11 +137,24 @@ class Execution(Generic[In, Out]):
     async def _here(
         self, worker: Worker[In, Out], store: OutcomeStore, policy: RunPolicy, progress: Progress
     ) -> RunSummary:
-        work = self.command.work(self.options)
+        rounds = BatchRounds(self.options.output, worker.meter) if self.options.batch else None
+        if rounds is None:
+            warn_of_batches(self.options.output)
+        worker.batches = rounds.batches if rounds else None
         async with worker:
-            return await run_agent(
-                worker.process, work, store, policy, progress.update, worker.usage
+            if rounds and not await rounds.begin(worker.backends, self.command.agent.steps):
+                return RunSummary(pending=1)
+            summary = await run_agent(
+                worker.process,
+                self.command.work(self.options),
+                store,
+                policy,
+                progress.update,
+                worker.usage,
             )
+            if rounds:
+                await rounds.end(summary.pending)
+            return summary
 
     def _on_ray(
         self,
@@ -135,8 +166,13 @@ class Execution(Generic[In, Out]):
     ) -> RunSummary:
         from runtime.ray_engine import run_on_ray
 
+        steps = self.command.agent.steps
+        paid_to = ", ".join(sorted({self.config.backend_name(step) for step in steps}))
+
         def received(outcome: Outcome, summary: RunSummary) -> None:
             worker.meter.add(outcome.usage)
+            if worker.meter.pay and outcome.usage.get("calls"):
+                worker.meter.pay(paid_to, TokenUsage.model_validate(_tokens(outcome)))
             progress.update(summary)
             if summary.finished < total:
                 worker.meter.check_budget()
@@ -144,7 +180,7 @@ class Execution(Generic[In, Out]):
         work = self.command.work
         return run_on_ray(worker, lambda: work(self.options), store, policy, received)
 
-    def _write(self, store: OutcomeStore, summary: RunSummary) -> None:
+    def _write(self, store: OutcomeStore, summary: RunSummary, ledger: SpendLedger) -> None:
         def outcomes() -> Iterator[Outcome]:
             return store.iterate_in_order(self._ids())
 
@@ -158,6 +194,9 @@ class Execution(Generic[In, Out]):
         )
         lines = list(self.command.write(results))
         totals = sum((Counter(o.usage) for o in outcomes()), Counter())
+        # Not from the outcomes: see the ledger.
+        for name in ("prompt_tokens", "completion_tokens", "cost_usd"):
+            totals[name] = sum(getattr(spend, name) for spend in ledger.spends.values())
         answers = sum((_answers(o) for o in outcomes() if o.value is not None), Counter())
         tally = store.tally(self._ids())
         manifest = build_manifest(
@@ -171,7 +210,7 @@ class Execution(Generic[In, Out]):
             models=_models(answers),
             tally=tally,
             usage=answers,
-            execution=self._note(summary, totals),
+            execution=self._note(summary, totals, ledger),
         )
         write_manifest(directory, manifest)
         seconds = manifest["execution"]["wall_seconds"]
@@ -190,7 +229,9 @@ class Execution(Generic[In, Out]):
                 "remove the cause and run again with --retry-rejected, or raise --max-error-rate",
             )
 
-    def _note(self, summary: RunSummary, totals: Counter[str]) -> ExecutionNote:
+    def _note(
+        self, summary: RunSummary, totals: Counter[str], ledger: SpendLedger
+    ) -> ExecutionNote:
         return ExecutionNote(
             started=self.started,
             command=[self.command.module, *self.argv],
@@ -202,6 +243,10 @@ class Execution(Generic[In, Out]):
             completion_tokens=totals["completion_tokens"],
             cost_usd=totals["cost_usd"],
             latency_s=mean_latency(totals, self.command.agent.steps),
+            spend={
+                name: {**_account(self.config, name), **spend.model_dump()}
+                for name, spend in ledger.spends.items()
+            },
         )
 
 
@@ -222,8 +267,24 @@ def write_rejected(results: Results) -> dict[str, int]:
     return dict(sorted(kinds.items()))
 
 
+def _account(config: Config, name: str) -> dict[str, str]:
+    """Whom the money goes to: the model and the variable, never the value, of its key."""
+    profile = config.backends.get(name)
+    if not isinstance(profile, LiteLLMConfig):
+        return {}
+    from backends.litellm_driver import key_variables
+
+    variables = key_variables(profile)
+    used = next((v for v in variables if os.environ.get(v)), None)
+    return {"model": profile.model} | ({"key": used} if used else {})
+
+
 def _spent(store: OutcomeStore, ids: Iterator[str]) -> float:
     return sum(outcome.usage.get("cost_usd", 0.0) for outcome in store.iterate_in_order(ids))
+
+
+def _tokens(outcome: Outcome) -> dict[str, int | float]:
+    return {name: outcome.usage.get(name, 0) for name in TokenUsage.model_fields}
 
 
 def _answers(outcome: Outcome) -> Counter[str]:

@@ -6,7 +6,7 @@ import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Generic, Self
+from typing import TYPE_CHECKING, Any, Generic, Self
 
 from agents.base import Agent, AgentContext, In, Out
 from backends.cache import open_cache
@@ -14,6 +14,9 @@ from backends.registry import Backends
 from backends.usage import UsageMeter
 from runtime.errors import ToolkitError
 from schemas.config import BackendConfig, Config
+
+if TYPE_CHECKING:
+    from backends.batch import Batches
 
 _LIMITS = ("max_parallel", "rpm", "tpm")
 _FILES = ("gguf", "script")
@@ -32,6 +35,7 @@ class Worker(Generic[In, Out]):
     meter: UsageMeter
     folder: Path
     downloads: Path | None = None
+    batches: Batches | None = None
     _backends: Backends | None = None
     _usage: dict[str, dict[str, int | float]] = field(default_factory=dict)
 
@@ -52,19 +56,22 @@ class Worker(Generic[In, Out]):
             run = run.model_copy(update={"cache": str(Path(run.cache).absolute())})
         config = self.config.model_copy(update={"backends": backends, "run": run})
         downloads = self.downloads and self.downloads.absolute()
-        return replace(self, config=config, folder=self.folder.absolute(), downloads=downloads)
+        # What it pays is written down where its outcomes are received.
+        meter = UsageMeter(self.meter.budget_usd, self.meter.spent_usd)
+        folder = self.folder.absolute()
+        return replace(self, config=config, meter=meter, folder=folder, downloads=downloads)
 
     async def check(self) -> None:
         """Fail before money is spent. Raises ToolkitError, which names this machine."""
         try:
-            await self._open.check(self.agent.steps, self.agent.needs)
+            await self.backends.check(self.agent.steps, self.agent.needs)
         except ToolkitError as error:
             message = f"on {platform.node()}: {error.message}"
             raise ToolkitError(error.kind, message, error.hint) from error
 
     async def process(self, item: In) -> Out:
         """The agent's result for one item. Raises ToolkitError when there is none."""
-        context = AgentContext(self._open, self.config.run.seed, self.folder, self.downloads)
+        context = AgentContext(self.backends, self.config.run.seed, self.folder, self.downloads)
         with self.meter.scope() as usage:
             try:
                 return await self.agent.run(item, context)
@@ -77,15 +84,17 @@ class Worker(Generic[In, Out]):
         return self._usage.pop(record_id)
 
     async def __aenter__(self) -> Self:
-        self._backends = Backends(self.config, open_cache(self.config.run.cache), self.meter)
+        cache = open_cache(self.config.run.cache)
+        self._backends = Backends(self.config, cache, self.meter, self.batches)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._open.close()
+        await self.backends.close()
         self._backends = None
 
     @property
-    def _open(self) -> Backends:
+    def backends(self) -> Backends:
+        """Those that the worker has open."""
         assert self._backends, "use the worker as `async with worker`"
         return self._backends
 

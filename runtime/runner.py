@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from runtime.errors import ToolkitError
+from runtime.errors import PendingError, ToolkitError
 from runtime.store import Failure, Outcome, OutcomeStore
 
 _GATE_MINIMUM = 20
@@ -42,10 +42,12 @@ class RunPolicy:
 
 @dataclass
 class RunSummary:
-    """Counts of this process: `resumed` records had their outcome from an earlier one."""
+    """Counts of this process: `resumed` records had their outcome from an earlier one,
+    `pending` ones wait for a batch and have none yet."""
 
     done: int = 0
     resumed: int = 0
+    pending: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -72,9 +74,10 @@ async def run_agent(
 
     `progress` is called a few times a second; `usage` once for each finished record, with its
     id, for the numbers stored with the outcome. A ToolkitError without exit code becomes the
-    record's failure. Raises any other error after cancelling what is in flight: a ToolkitError
-    that ends the run, ToolkitError("error_rate") past the policy's share (after at least 20
-    records), programming errors as they are. Outcomes stored so far are kept in any case.
+    record's failure; a PendingError leaves it without an outcome. Raises any other error after
+    cancelling what is in flight: a ToolkitError that ends the run, ToolkitError("error_rate")
+    past the policy's share (after at least 20 records), programming errors as they are.
+    Outcomes stored so far are kept in any case.
     """
     ledger = Ledger(store, policy)
     run = _Run(process, enumerate(items), ledger, usage)
@@ -95,7 +98,7 @@ async def run_agent(
 
 
 async def outcome_of(process: Process, index: int, item: Any, usage: Usage | None) -> Outcome:
-    """What became of one item. Raises what `run_agent` lets through."""
+    """What became of one item. Raises PendingError, and what `run_agent` lets through."""
     value, failure = None, None
     try:
         value = (await process(item)).model_dump(mode="json")
@@ -103,7 +106,8 @@ async def outcome_of(process: Process, index: int, item: Any, usage: Usage | Non
         if error.exit_code is not None:
             raise
         failure = Failure(kind=error.kind, reason=error.message, hint=error.hint)
-    counted = dict(usage(item.id)) if usage else {}
+    finally:
+        counted = dict(usage(item.id)) if usage else {}
     return Outcome(id=item.id, index=index, value=value, failure=failure, usage=counted)
 
 
@@ -151,7 +155,10 @@ class _Run:
                 if self.ledger.summary.resumed % _SKIPS_BETWEEN_YIELDS == 0:
                     await asyncio.sleep(0)
                 continue
-            self.ledger.record(await outcome_of(self.process, index, item, self.usage))
+            try:
+                self.ledger.record(await outcome_of(self.process, index, item, self.usage))
+            except PendingError:
+                self.ledger.summary.pending += 1
 
 
 async def _tick(summary: RunSummary, progress: Callable[[RunSummary], None]) -> None:
