@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.e2e.commands import contents, rows, server, start, stats
 from tests.e2e.test_ray import IN_FLIGHT, configured, images, wait_for_requests, words
 from tests.servers.ray_cluster import two_nodes
-from tests.servers.redis_server import redis_server
+from tests.servers.redis_server import forget_all, redis_server
 
 # Answers that take the server no thought: what is measured is the engines.
 SERVER = ("--latency-ms", 20, "--answers", "fixed")
@@ -32,10 +32,12 @@ def main() -> None:
         folder = Path(name)
         source = images(folder / "images.jsonl", records)
         with redis_server(folder) as redis, server(folder, *SERVER) as address:
-            needed = _local(source, folder / "local", address, f"{redis}/0")
-            asked = _lossy(source, folder / "ray", address, f"{redis}/1") - needed
+            needed = _local(source, folder / "local", address, redis)
+            forget_all(redis)
+            asked = _lossy(source, folder / "ray", address, redis) - needed
         one, other = (contents(folder / engine / "run") for engine in ("local", "ray"))
-        assert one == other, "the files differ"
+        different = [name for name in one | other if one.get(name) != other.get(name)]
+        assert not different, f"these files differ: {different}"
         journal = [row["id"] for row in rows(folder / "ray/run/.outcomes.jsonl")]
         assert len(journal) == len(set(journal)) == records, "something is lost or there twice"
         print(f"{records:,} records, the same files, nothing twice; {needed:,} requests here")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.commands import contents, rows, run, server, start, stats, write_config
-from tests.servers.redis_server import redis_server
+from tests.servers.redis_server import forget_all, redis_server
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
@@ -69,13 +69,14 @@ def test_a_lost_node_and_a_killed_driver_lose_nothing_and_ask_nothing_twice(
 ) -> None:
     source = images(tmp_path / "images.jsonl", RECORDS)
     with redis_server(tmp_path) as redis, server(tmp_path, "--latency-ms", 300) as address:
-        config = configured(tmp_path / "local", address, f"{redis}/0")
+        config = configured(tmp_path / "local", address, redis)
         done = run(*words(source, config))
         assert done.returncode == 0, done.stderr
         needed = stats(address)["requests"]
         assert needed == RECORDS
+        forget_all(redis)
 
-        config = configured(tmp_path / "ray", address, f"{redis}/1")
+        config = configured(tmp_path / "ray", address, redis)
         ray = (*words(source, config), "--engine", "ray")
         process = start(*ray, RAY_ADDRESS=cluster.address)
         wait_for_requests(address, needed + RECORDS // 4, process)

@@ -64,6 +64,14 @@ def redis_server(folder: Path, *options: str, port: int | None = None) -> Iterat
         process.wait()
 
 
+def forget_all(url: str) -> None:
+    """Empty the server, so that another run on the same URL has to ask everything anew."""
+    import redis
+
+    with redis.Redis.from_url(url) as client:
+        client.flushall()
+
+
 def _free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
