@@ -63,7 +63,9 @@ class ResponseCache:
                 size_limit=2**50,
                 disk_min_file_size=_INLINE,
             )
-        except (OSError, sqlite3.DatabaseError) as error:
+        # diskcache obeys the settings that stand in the database; of a damaged or planted one any
+        # type of error may come.
+        except Exception as error:
             raise self._unusable(error) from error
 
     def get(self, key: str) -> Completion | None:

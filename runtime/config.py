@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from schemas.validation import describe_errors, nearest
 Model = TypeVar("Model", bound=BaseModel)
 
 _HINT = "correct the config file"
+_MAX_BYTES, _MAX_VALUES = 200_000, 10_000
 _USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
 
 
@@ -54,22 +55,47 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
 
     Raises ToolkitError("config") with file, line or dotted key, and expectation.
     """
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        message = f"{path}: {error.strerror or error}"
-        raise ToolkitError("config", message, "check the path after --config") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path}:{mark.line + 1}" if mark else str(path)
-        reason = getattr(error, "problem", None) or " ".join(str(error).split())
-        raise ToolkitError("config", f"{place}: not valid YAML: {reason}", _HINT) from None
+    data = _plain_yaml(path)
     data = {} if data is None else data
     try:
         return model.model_validate(data)
     except ValidationError as error:
         message = f"{path}: {describe_errors(error, data, model)}"
         raise ToolkitError("config", message, _HINT) from None
+
+
+def _plain_yaml(path: Path) -> Any:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise ToolkitError("config", f"{path}: more than {_MAX_BYTES:,} bytes", _HINT)
+        data = yaml.safe_load(content.decode("utf-8"))
+    except OSError as error:
+        message = f"{path}: {error.strerror or error}"
+        raise ToolkitError("config", message, "check the path after --config") from error
+    except RecursionError:
+        raise ToolkitError("config", f"{path}: nested too deeply", _HINT) from None
+    except (yaml.YAMLError, ValueError) as error:  # a date or a number that is none: ValueError
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}:{mark.line + 1}" if mark else str(path)
+        reason = getattr(error, "problem", None) or " ".join(str(error).split())
+        raise ToolkitError("config", f"{place}: not valid YAML: {reason[:200]}", _HINT) from None
+    if any(number > _MAX_VALUES for number, _ in enumerate(_values(data))):
+        message = f"{path}: more than {_MAX_VALUES:,} values, with those that aliases repeat"
+        raise ToolkitError("config", message, _HINT)
+    return data
+
+
+def _values(data: Any) -> Iterator[Any]:
+    """Every value inside; without end where an alias stands inside of what it names."""
+    waiting = [data]
+    while waiting:
+        yield (value := waiting.pop())
+        if isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list | tuple | set):
+            waiting.extend(value)
 
 
 def _with_paths(config: Config, folder: Path) -> Config:

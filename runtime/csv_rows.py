@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -74,9 +75,10 @@ def _cells(path: Path, number: int, reader: Iterator[list[str]]) -> list[str] | 
 
 def _header(path: Path, reader: Iterator[list[str]]) -> list[str]:
     header = [name.strip() for name in _cells(path, 1, reader) or ()]
-    for name in header:
-        if header.count(name) > 1:
-            raise ToolkitError("input", f"{path}:1: two columns are called {name!r}", _HINT)
+    for name, times in Counter(header).items():
+        if times > 1:
+            message = f"{path}:1: two columns are called {name[:100]!r}"
+            raise ToolkitError("input", message, _HINT)
     return header
 
 
