@@ -42,6 +42,9 @@ class _BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no type
             raise ValueError("pickled or external cache entry refused")
         return value
 
+    def remove(self, file_path: str) -> None:
+        """Nothing: no value lies in a file, so one that the database names is not ours."""
+
 
 class ResponseCache:
     """Completions by key in a directory of mode 0700; it survives a kill at any moment.

@@ -16,6 +16,7 @@ from schemas.config import (
     FakeConfig,
     LiteLLMConfig,
     LlamaCppConfig,
+    OutlinesConfig,
     RulesConfig,
 )
 
@@ -41,6 +42,10 @@ def open_backend(config: BackendConfig) -> Backend:
             from backends.llama_cpp_driver import LlamaCppBackend
 
             return LlamaCppBackend(config)
+        case OutlinesConfig():
+            from backends.outlines_driver import OutlinesBackend
+
+            return OutlinesBackend(config)
         case FakeConfig():
             from backends.fake import FakeBackend
 

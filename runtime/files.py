@@ -190,25 +190,30 @@ def _bad_json_line(
 
 
 def _parquet_rows(path: Path, model: type[Record]) -> Iterator[tuple[int, Record]]:
-    from pyarrow import ArrowInvalid
+    for number, row in enumerate(_parquet_values(path), 1):
+        data = _without_nulls(row)
+        try:
+            record = model.model_validate(data)
+        except ValidationError as error:
+            message = f"{path}:{number}: {describe_errors(error, data, model)}"
+            raise ToolkitError("input", message, _HINT) from None
+        yield number, record
+
+
+def _parquet_values(path: Path) -> Iterator[dict[str, Any]]:
+    from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 
+    read = 0
     try:
-        file = ParquetFile(path)
-    except ArrowInvalid as error:
-        raise ToolkitError("input", f"{path}: not a Parquet file: {error}", _HINT) from None
-    with file:
-        number = 0
-        for batch in file.iter_batches(batch_size=1024):
-            for row in batch.to_pylist():
-                number += 1
-                data = _without_nulls(row)
-                try:
-                    record = model.model_validate(data)
-                except ValidationError as error:
-                    message = f"{path}:{number}: {describe_errors(error, data, model)}"
-                    raise ToolkitError("input", message, _HINT) from None
-                yield number, record
+        with ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=1024):
+                yield from batch.to_pylist()
+                read += batch.num_rows
+    except (ArrowException, UnicodeDecodeError) as error:
+        what = f"damaged after row {read}" if read else "not a Parquet file"
+        message = f"{path}: {what}: {str(error)[:300]}"
+        raise ToolkitError("input", message, _HINT) from None
 
 
 def _without_nulls(value: Any) -> Any:

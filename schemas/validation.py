@@ -55,7 +55,8 @@ def describe_errors(error: ValidationError, data: Any, model: type[BaseModel]) -
              for field, texts in found.items()]  # fmt: skip
     hidden = max(0, len(lines) - _SHOWN) + max(0, len(problems) - _DESCRIBED)
     more = [f"and {hidden} more"] if hidden else []
-    return "; ".join(lines[:_SHOWN] + more)
+    text = "; ".join(lines[:_SHOWN] + more)
+    return text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be printed
 
 
 def _describe(details: ErrorDetails, data: Any, schema: dict[str, Any]) -> tuple[str, str]:
