@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEV_READY := $(VENV)/.ready-dev
 
-.PHONY: demo train-demo test check bench clean
+.PHONY: demo train-demo fgam-demo test check bench fuzz bench-peers clean
 
 demo: $(READY)
 	$(BIN)/python -m agents.rsr examples/granfact-mini/images.jsonl --output runs/demo --overwrite
@@ -13,6 +13,9 @@ demo: $(READY)
 train-demo: $(DEV_READY)
 	test -f runs/demo/pairs.jsonl || $(MAKE) demo
 	$(BIN)/python -m scripts.train_demo
+
+fgam-demo: $(DEV_READY)
+	$(BIN)/python -m scripts.fgam_demo
 
 test: $(DEV_READY)
 	$(BIN)/python -m pytest
@@ -25,8 +28,14 @@ check: $(DEV_READY)
 bench: $(DEV_READY)
 	$(BIN)/python -m tests.bench
 
+bench-peers: $(DEV_READY)
+	$(BIN)/python -m scripts.bench_peers
+
+fuzz: $(DEV_READY)
+	$(BIN)/python -m tests.fuzz
+
 clean:
-	rm -rf $(VENV) runs .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) .peers runs .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "grainwise needs Python 3.11 or newer")'

@@ -22,7 +22,7 @@ from schemas.config import Config
 AGENT_NAMES = (
     "response_parser", "category_judge", "attribute_judge", "rsr",
     "caption_parser", "caption_verifier", "negative_generator", "discriminator", "finer_answer",
-    "finer_tuning", "model", "critic", "rater",
+    "finer_tuning", "model", "critic", "rater", "region_writer",
 )  # fmt: skip
 """Steps that a config may map to a backend."""
 

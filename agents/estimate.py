@@ -17,13 +17,13 @@ INPUT_TOKENS = {
     "response_parser": 300, "category_judge": 30, "attribute_judge": 150, "rsr": 500,
     "caption_parser": 250, "caption_verifier": 1300, "negative_generator": 400,
     "discriminator": 1150, "finer_answer": 1150, "finer_tuning": 80,
-    "model": 1500, "critic": 1250, "rater": 1250,
+    "model": 1500, "critic": 1250, "rater": 1250, "region_writer": 1000,
 }  # fmt: skip
 OUTPUT_TOKENS = {
     "response_parser": 250, "category_judge": 10, "attribute_judge": 60, "rsr": 250,
     "caption_parser": 400, "caption_verifier": 20, "negative_generator": 350,
     "discriminator": 1, "finer_answer": 3, "finer_tuning": 50,
-    "model": 200, "critic": 150, "rater": 150,
+    "model": 200, "critic": 150, "rater": 150, "region_writer": 250,
 }  # fmt: skip
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import io
 import os
 import stat
 import warnings
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -57,6 +59,26 @@ def _digest(path: Path, modified: int, size: int) -> str:
     """Hex sha256 of a file that is asked about many times in a run."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def readable_image(path: str | Path) -> Iterator[Image.Image]:
+    """An image file, opened; its pixels are decoded when they are used.
+
+    Raises ToolkitError (image) for a file that is missing, damaged, or of more than 100 million
+    pixels, also where that shows only with its pixels.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            opened = Image.open(path)
+        with opened:
+            if opened.width * opened.height > MAX_PIXELS:
+                raise ValueError(f"{opened.width} x {opened.height} pixels are too many")
+            yield opened
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        hint = "replace the file or remove the row"
+        raise ToolkitError("image", f"{path}: not a readable image: {error}", hint) from error
 
 
 def data_uri(path: str) -> str:

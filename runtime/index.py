@@ -22,6 +22,7 @@ COMMANDS = {
     "discriminator": ("agents.discriminator", "negatives → those that a vision model sees through"),
     "finer-tuning": ("agents.finer_tuning", "captions or graphs → question pairs for training"),
     "finer": ("benchmarks.finer", "negatives → questions; answers of a model → paired accuracy"),
+    "region-writer": ("agents.region_writer", "captions → boxes with texts for region training"),
     "diff": ("benchmarks.diff", "two runs of the negative generator side by side"),
     "import": ("benchmarks.sources", "CompreCap, DOCCI, PixMo, COCO, Visual Genome → our files"),
     "export": (
@@ -35,13 +36,16 @@ COMMANDS = {
     "rp-dpo": ("training.rp_dpo", "preference pairs with margins → a tuned model"),
     "dpo": ("training.dpo", "preference pairs → a tuned model"),
     "sft": ("training.sft", "answers → a tuned model"),
+    "rl": ("training.rl", "prompts and a reward, such as the critic's → a tuned model"),
+    "hybrid": ("training.hybrid", "revisions, then prompts and a reward → a tuned model"),
+    "fgam": ("training.fgam", "regions and captions → a dual encoder aligned with both"),
     "score": ("scoring", "judged responses → the nine GranFact metrics"),
     "granfact": ("benchmarks.granfact", "responses of models → table of metrics with intervals"),
     "check": ("agents.check", "ask every configured backend whether it works"),
 }
 
 
-PACKAGES = {"scoring", "benchmarks.sources", "benchmarks.exports"}
+PACKAGES = {"scoring", "benchmarks.sources", "benchmarks.exports", "training.fgam"}
 """Commands that are packages: their `__main__` has the function."""
 
 

@@ -116,7 +116,8 @@ def _input_path(loc: Sequence[int | str], data: Any, *, missing: bool) -> list[i
     path: list[int | str] = []
     for position, part in enumerate(loc):
         is_last_of_missing = missing and position == len(loc) - 1
-        in_list = isinstance(part, int) and isinstance(data, list | tuple)
+        # A tuple of fixed length that is too short misses a place that the data does not have.
+        in_list = isinstance(part, int) and isinstance(data, list | tuple) and part < len(data)
         in_object = isinstance(data, dict) and part in data
         if in_list or in_object:
             data = data[part]

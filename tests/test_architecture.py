@@ -48,11 +48,13 @@ def test_imports_point_upwards(folder: str) -> None:
     "module",
     [
         "agents.rsr", "agents.caption_parser", "agents.negative_generator", "agents.discriminator",
+        "agents.region_writer",
         "benchmarks.granfact", "benchmarks.finer", "benchmarks.finer_build",
         "benchmarks.finer_evaluate", "benchmarks.finer_score", "benchmarks.diff",
         "benchmarks.graph_scores", "benchmarks.sources", "benchmarks.exports", "scoring",
         "training.dpo", "training.rp_dpo", "training.sft", "training.exports",
-        "training.small_models",
+        "training.small_models", "training.rl", "training.hybrid",
+        "training.fgam", "training.fgam.evaluate",
     ],
 )  # fmt: skip
 def test_help_loads_nothing_heavy(module: str) -> None:

@@ -15,7 +15,7 @@ from typing import get_args
 from PIL import Image
 
 from schemas.preference import ChatMessage, ImagePart, PairKind, TextPart
-from schemas.training import TrainingRow
+from schemas.training import PromptRow, TrainingRow
 
 MAX_PIXELS = 100_000_000
 _KINDS = get_args(PairKind)
@@ -27,11 +27,15 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Needs:
-    """What a method needs of a row, and whether images are left out."""
+    """What a method needs of a row, and whether images are left out.
+
+    Without `answer` the model answers by itself, and a row is a prompt alone.
+    """
 
     rejected: bool = True
     margin: bool = False
     text_only: bool = False
+    answer: bool = True
 
 
 class Problem(Exception):
@@ -42,31 +46,36 @@ class Problem(Exception):
         self.reason, self.message = reason, message
 
 
-def check_row(row: TrainingRow, folder: Path, needs: Needs) -> None:
+def check_row(row: PromptRow, folder: Path, needs: Needs) -> None:
     """Raises Problem for a row that must not be trained on; `folder` is where its images are."""
-    _check_roles(row)
-    if needs.rejected:
-        _check_answers(row)
-    if needs.margin:
-        _check_margin(row)
+    _check_prompt(row)
+    if isinstance(row, TrainingRow):
+        _check_answers(row, needs)
     if not needs.text_only:
         _check_images(row, folder)
 
 
-def _check_roles(row: TrainingRow) -> None:
+def _check_prompt(row: PromptRow) -> None:
     expected = ["user", "assistant"] * len(row.prompt)
     roles = [message.role for message in row.prompt]
     if not roles or roles[-1] != "user" or roles != expected[: len(roles)]:
         raise Problem("roles", f"prompt: user and assistant must alternate, user last: {roles}")
+
+
+def _check_answers(row: TrainingRow, needs: Needs) -> None:
     for name in ("chosen", "rejected"):
         answer = getattr(row, name)
         if answer is not None and [message.role for message in answer] != ["assistant"]:
             raise Problem("roles", f"{name}: expected one message of the assistant")
         if answer is not None and not text_of(answer).strip():
             raise Problem("empty answer", f"{name}: has no text")
+    if needs.rejected:
+        _check_pair(row)
+    if needs.margin:
+        _check_margin(row)
 
 
-def _check_answers(row: TrainingRow) -> None:
+def _check_pair(row: TrainingRow) -> None:
     if row.rejected is None:
         raise Problem("no rejected answer", "rejected: missing, and a pair needs both")
     if text_of(row.chosen).strip() == text_of(row.rejected).strip():
@@ -83,8 +92,8 @@ def _check_margin(row: TrainingRow) -> None:
         raise Problem("margin not finite", f"margin: {row.margin}")
 
 
-def _check_images(row: TrainingRow, folder: Path) -> None:
-    answers = (*row.chosen, *(row.rejected or ()))
+def _check_images(row: PromptRow, folder: Path) -> None:
+    answers = (*row.chosen, *(row.rejected or ())) if isinstance(row, TrainingRow) else ()
     if any(_places(message) for message in answers):
         raise Problem("placeholders", "an answer has an image placeholder")
     places = sum(_places(message) for message in row.prompt)

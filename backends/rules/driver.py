@@ -22,6 +22,7 @@ _TASKS = {
     "caption_parser": "caption_parser:parse",
     "negative_generator": "negative_generator:negate",
     "discriminator": "discriminator:choose",
+    "region_writer": "region_writer:write",
 }
 """Function `MODULE:NAME` for each task: takes the inputs, returns the answer or a completion."""
 

@@ -137,9 +137,9 @@ def tells_more(entity: Entity, mention: Mention) -> bool:
     first = entity.mentions[0]
     if mention.plural or entity.plural or mention.determiner != "a":
         return False
-    if first.noun.sent == mention.noun.sent or len(entity.mentions) > 1:
+    if first.sentence == mention.sentence or len(entity.mentions) > 1:
         return False
-    announced = first.noun.sent.start == 0 and not first.adjectives
+    announced = first.sentence == 0 and not first.adjectives
     return announced or bool(set(first.adjectives) & set(mention.adjectives) - _PLAIN)
 
 
@@ -151,7 +151,7 @@ def only_counts(mention: Mention) -> bool:
 def is_the_same_place(entity: Entity, mention: Mention) -> bool:
     """ "in a grassy field … on a green field": scenery told twice is one."""
     place = lexicon.listed("place", mention.lemma) and mention.determiner in ("a", "bare")
-    return place and entity.mentions[0].noun.sent != mention.noun.sent and not mention.count
+    return place and entity.mentions[0].sentence != mention.sentence and not mention.count
 
 
 def _sexes_differ(entity: Entity, mention: Mention) -> bool:
@@ -170,8 +170,8 @@ def possessed(mention: Mention) -> bool:
 
 def sums_up(mention: Mention) -> bool:
     """A closing sentence tells what was told before."""
-    sentence = mention.noun.sent.text.strip().lower()
-    return sentence.startswith(_SUMMARY) or "overall" in sentence[:20]
+    beginning = mention.noun.sent[:30].text.strip().lower()  # a sentence may be a whole text
+    return beginning.startswith(_SUMMARY) or "overall" in beginning[:20]
 
 
 def repeats(entity: Entity, mention: Mention) -> bool:

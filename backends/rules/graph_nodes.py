@@ -126,7 +126,7 @@ class Scene:
         """ "The bus has a red seat. It …": the bus, or else nothing that can be told."""
         if pronoun.noun.lower_ != "it" or pronoun.noun.dep_ not in ("nsubj", "nsubjpass"):
             return False
-        before = pronoun.noun.sent.start - 1
+        before = pronoun.sentence - 1
         subjects = [
             other
             for other in self.nodes
@@ -249,7 +249,7 @@ def is_doubtful(mention: Mention) -> bool:
 def _is_supposed(mention: Mention) -> bool:
     """ "possibly support towers", "appear to be bollards", wherever the parser hung the adverb."""
     doc, start = mention.noun.doc, mention.noun.left_edge.i
-    first = mention.noun.sent.start
+    first = mention.sentence
     before = [token.lower_ for token in doc[max(first, mention.noun.i - 5) : mention.noun.i]]
     seeming = [token.lemma_ for token in doc[max(first, start - 3) : start]]
     return bool(HEDGES & set(before)) or (
@@ -312,7 +312,7 @@ def _speaks_of_part(mention: Mention, parts: list[Mention]) -> bool:
     if mention.determiner != "pronoun" or word not in ("it", "they", "them"):
         return False
     return any(
-        part.noun.sent == mention.noun.sent
+        part.sentence == mention.sentence
         and part.top.dep_ in ("nsubj", "nsubjpass")
         and part.plural == (word != "it")
         for part in parts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from backends.rules import lexicon
@@ -51,6 +52,12 @@ class Mention:
         return self.quantity != 1 or (
             self.noun.tag_ in ("NNS", "NNPS") and not is_invariant(self.noun.lower_)
         )
+
+    @cached_property
+    def sentence(self) -> int:
+        """Index of the first token of its sentence, which is not looked for again and again."""
+        start: int = self.noun.sent.start
+        return start
 
     @property
     def text(self) -> str:

@@ -37,13 +37,23 @@ def _told_of_one(entity: Entity) -> bool:
     return not named[-1].plural
 
 
-def salience(earlier: Mention, pronoun: Mention) -> float:
-    """How well an earlier mention serves as antecedent; 0 or less: not at all."""
+def near_sentences(pronoun: Mention) -> list[int]:
+    """Where the pronoun's sentence and the three before it start."""
+    starts = [pronoun.sentence]
+    while starts[-1] > 0 and len(starts) < 4:
+        starts.append(pronoun.noun.doc[starts[-1] - 1].sent.start)
+    return starts
+
+
+def salience(earlier: Mention, pronoun: Mention, near: list[int]) -> float:
+    """How well an earlier mention serves as antecedent; 0 or less: not at all.
+
+    `near` are the `near_sentences` of the pronoun: there are many pairs in a long text.
+    """
     here, there = pronoun.noun, earlier.noun
-    sentences = list(here.doc.sents)
-    distance = _sentence_index(here, sentences) - _sentence_index(there, sentences)
-    if distance > 3 or there.i >= here.i or _governs(earlier.top, here):
+    if not near[-1] <= there.i < here.i or _governs(earlier.top, here):
         return 0.0
+    distance = sum(there.i < start for start in near)
     subject = earlier.top.dep_ in _SUBJECTS or _is_topic(earlier)
     prominent = here.dep_ in _SUBJECTS or here.dep_ == "poss"
     score = 10.0 - 3.0 * distance + 0.001 * there.i
@@ -64,7 +74,3 @@ def _is_topic(mention: Mention) -> bool:
 def _governs(top: Token, pronoun: Token) -> bool:
     """A phrase does not refer to itself: "a napkin beside it"."""
     return pronoun.dep_ == "pobj" and top in pronoun.ancestors and pronoun.head.head == top
-
-
-def _sentence_index(token: Token, sentences: list[object]) -> int:
-    return sentences.index(token.sent)

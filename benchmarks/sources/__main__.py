@@ -8,6 +8,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
@@ -15,13 +16,31 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
-from benchmarks.sources import coco, comprecap, docci, pixmo, plain, visual_genome
+from benchmarks.sources import (
+    coco,
+    coco_regions,
+    comprecap,
+    docci,
+    pixmo,
+    plain,
+    visual_genome,
+    visual_genome_regions,
+)
 from benchmarks.sources.base import BadRow, Imported, Rejected, Request, Source
-from benchmarks.sources.output import CAPTIONS, GRAPHS, REJECTED, check_output
+from benchmarks.sources.output import (
+    CAPTIONS,
+    GRAPHS,
+    MANIFEST,
+    REGIONS,
+    REJECTED,
+    check_output,
+)
 from runtime.command_line import exit_on_error, positive_int
 from runtime.errors import ToolkitError
-from runtime.files import atomic_writer
-from schemas.scene_graph import SceneGraph
+from runtime.files import atomic_writer, write_json
+from runtime.manifest import versions
+from schemas.region import RegionText
+from schemas.scene_graph import CaptionRecord, SceneGraph
 
 FORMATS = {
     "comprecap": comprecap.SOURCE,
@@ -29,8 +48,12 @@ FORMATS = {
     "pixmo": pixmo.SOURCE,
     "coco": coco.SOURCE,
     "visual-genome": visual_genome.SOURCE,
+    "coco-regions": coco_regions.SOURCE,
+    "visual-genome-regions": visual_genome_regions.SOURCE,
     "plain": plain.SOURCE,
 }
+NAMES: dict[type, str] = {SceneGraph: GRAPHS, RegionText: REGIONS, CaptionRecord: CAPTIONS}
+"""The file of each kind of record."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,7 +66,8 @@ def _main(argv: Sequence[str] | None) -> int:
     source = FORMATS[options.format]
     if options.images and not options.images.is_dir():
         raise ToolkitError("config", f"{options.images}: not a folder", "correct --images")
-    check_output(options.output, options.input, options.overwrite)
+    inputs = [options.input, *source.others(options)]
+    check_output(options.output, inputs, options.overwrite)
     request = Request(
         options.input,
         options.output,
@@ -52,19 +76,39 @@ def _main(argv: Sequence[str] | None) -> int:
         options,
     )
     counts = write_import(source, request, options.limit)
-    name = GRAPHS if counts["graphs"] else CAPTIONS
+    written = "; ".join(f"{name}: {counts[name]:,}" for name in NAMES.values() if counts[name])
     print(
-        f"{name}: {counts['records']:,}; rows rejected: {counts['rows']:,}; "
-        f"parts of rows left out: {counts['parts']:,}"
+        f"{written}; rows rejected: {counts['rows']:,}; parts of rows left out: {counts['parts']:,}"
     )
+    _write_manifest(options, inputs, counts)
     print(f"wrote {options.output}")
     return 0
+
+
+def _write_manifest(
+    options: argparse.Namespace, inputs: Sequence[Path], counts: Counter[str]
+) -> None:
+    """What the records were made of; no local folders."""
+    digests = {}
+    for path in inputs:
+        with path.open("rb") as file:
+            digests[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    settings = {key: value for key, value in vars(options).items() if isinstance(value, str | int)}
+    del settings["overwrite"]
+    manifest = {
+        "agent": "sources",
+        "versions": versions(),
+        "inputs": digests,
+        "settings": settings,
+        "counts": counts,
+    }
+    write_json(options.output / MANIFEST, manifest)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.sources",
-        description="Turn a public data set into captions.jsonl or scene_graphs.jsonl.",
+        description="Turn a public data set into captions, scene graphs or regions.",
     )
     formats = parser.add_subparsers(dest="format", metavar="FORMAT", required=True)
     for name, source in FORMATS.items():
@@ -82,10 +126,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def write_import(source: Source, request: Request, limit: int | None) -> Counter[str]:
-    """Write the records and `rejected.jsonl`; returns how many `records`, `rows`, `parts`.
+    """Write the records of each kind to their file, and `rejected.jsonl`.
 
-    A file of the other kind that an earlier import left is removed. Raises ToolkitError("input")
-    when no row could be used; nothing is written then.
+    Returns how many there are by file, and of `rows` and `parts` left out. Files of other kinds
+    that an earlier import left are removed. Raises ToolkitError("input") when no row could be
+    used; nothing is written then.
     """
     items = _limited(_imported(source, request), limit)
     early: list[Rejected] = []
@@ -94,21 +139,22 @@ def write_import(source: Source, request: Request, limit: int | None) -> Counter
         reason = f"; {early[0].row}: {early[0].reason}" if early else ""
         message = f"{request.input}: no row can be used{reason}"
         raise ToolkitError("input", message, f"expected {source.expected}")
-    counts = Counter(graphs=int(isinstance(first, SceneGraph)))
-    name, other = (GRAPHS, CAPTIONS) if counts["graphs"] else (CAPTIONS, GRAPHS)
-    with (
-        atomic_writer(request.output / name) as records,
-        atomic_writer(request.output / REJECTED) as rejected,
-    ):
+    counts: Counter[str] = Counter()
+    with ExitStack() as open_files:
+        files = {REJECTED: open_files.enter_context(atomic_writer(request.output / REJECTED))}
         for item in chain(early, [first], items):
             if isinstance(item, Rejected):
                 counts["parts"] += len(item.parts)
                 counts["rows"] += not item.parts
-                rejected.write(_line(item))
-            else:
-                counts["records"] += 1
-                records.write(item.model_dump_json(exclude_none=True) + "\n")
-    (request.output / other).unlink(missing_ok=True)
+                files[REJECTED].write(_line(item))
+                continue
+            name = NAMES[type(item)]
+            if name not in files:
+                files[name] = open_files.enter_context(atomic_writer(request.output / name))
+            counts[name] += 1
+            files[name].write(item.model_dump_json(exclude_none=True) + "\n")
+    for name in NAMES.values() - files.keys():
+        (request.output / name).unlink(missing_ok=True)
     return counts
 
 
@@ -142,10 +188,13 @@ def _limited(items: Iterator[Imported], limit: int | None) -> Iterator[Imported]
 def _imported(source: Source, request: Request) -> Iterator[Imported]:
     """Records, each id once, and what was left out, in the order of the file."""
     seen: dict[bytes, str] = {}
-    for place, row in source.rows(request.input):
+    for place, row in source.rows(request):
         for item in _converted(source, request, row):
             if isinstance(item, Rejected):
-                yield replace(item, row=place)
+                yield replace(item, row=item.row or place)
+                continue
+            if isinstance(item, RegionText):  # many share an image, and none has a name
+                yield item
                 continue
             digest = hashlib.blake2b(item.id.encode(), digest_size=16).digest()
             if digest in seen:

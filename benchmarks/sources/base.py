@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from agents.command import relocate
+from schemas.region import RegionText
 from schemas.scene_graph import CaptionRecord, SceneGraph
 
 
@@ -31,7 +32,9 @@ class Rejected:
     row: str = ""
 
 
-Imported = CaptionRecord | SceneGraph | Rejected
+Imported = CaptionRecord | SceneGraph | RegionText | Rejected
+Row = tuple[str, Any]
+"""The place of a row in its file, and its value."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +75,21 @@ class Source:
 
     `rows` raises ToolkitError("input") for a file that is not of the format, `convert` BadRow or
     pydantic's ValidationError. `images` is the usual folder of images, seen from the input file.
+    `others` are files that the format's own flags name.
     """
 
     title: str
     expected: str
-    rows: Callable[[Path], Iterator[tuple[str, Any]]]
+    rows: Callable[[Request], Iterator[Row]]
     convert: Callable[[dict[str, Any], Request], Iterable[Imported]]
     images: str = "."
     add_flags: Callable[[ArgumentParser], None] = lambda _: None
+    others: Callable[[Namespace], Sequence[Path]] = lambda _: ()
+
+
+def of_input(read: Callable[[Path], Iterator[Row]]) -> Callable[[Request], Iterator[Row]]:
+    """The rows of a format that is one file."""
+    return lambda request: read(request.input)
 
 
 def left_out(identifier: str, parts: list[str]) -> list[Rejected]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.sources.base import BadRow, Request, Source, number, text
+from benchmarks.sources.base import BadRow, Request, Row, Source, number, of_input, text
 from benchmarks.sources.readers import loads, readable
 from runtime.errors import ToolkitError
 from schemas.scene_graph import CaptionRecord
@@ -19,18 +19,26 @@ from schemas.scene_graph import CaptionRecord
 EXPECTED = "a JSON object with images (id, file_name) and annotations (id, image_id, caption)"
 
 
-def rows(path: Path) -> Iterator[tuple[str, Any]]:
-    """Each annotation, with the file name of its image under `file_name`; images without id."""
+def lists(path: Path, keys: tuple[str, ...], kind: str, expected: str) -> list[list[Any]]:
+    """What stands under the `keys` of one of COCO's files, without the masks.
+
+    Raises ToolkitError("input") for a file that is not JSON, or has no list under one of them.
+    """
     with readable(path):
         try:
-            data = loads(path.read_text(encoding="utf-8-sig"))
+            data = loads(path.read_text(encoding="utf-8-sig"), without="segmentation")
         except (json.JSONDecodeError, RecursionError) as error:
-            raise ToolkitError("input", f"{path}: not valid JSON: {error}", EXPECTED) from None
-    images, annotations = (
-        data.get(key) if isinstance(data, dict) else None for key in ("images", "annotations")
-    )
-    if not isinstance(images, list) or not isinstance(annotations, list):
-        raise ToolkitError("input", f"{path}: not COCO captions", f"expected {EXPECTED}")
+            raise ToolkitError("input", f"{path}: not valid JSON: {error}", expected) from None
+    found = [data.get(key) for key in keys] if isinstance(data, dict) else []
+    given = [items for items in found if isinstance(items, list)]
+    if len(given) < len(keys):
+        raise ToolkitError("input", f"{path}: not {kind}", f"expected {expected}")
+    return given
+
+
+def rows(path: Path) -> Iterator[Row]:
+    """Each annotation, with the file name of its image under `file_name`; images without id."""
+    images, annotations = lists(path, ("images", "annotations"), "COCO captions", EXPECTED)
     names: dict[int, object] = {}
     for place, image in enumerate(images):
         known = image if isinstance(image, dict) else {}
@@ -50,11 +58,13 @@ def convert(row: dict[str, Any], request: Request) -> Iterator[CaptionRecord]:
     image_id = number(row, "image_id")
     if row["file_name"] is None:
         raise BadRow(f"image_id: {image_id} is not among the images")
-    yield CaptionRecord(
-        id=f"{image_id}-{number(row, 'id')}",
-        image=request.image(text(row, "file_name")),
-        caption=text(row, "caption"),
-    )
+    yield caption_record(row, request.image(text(row, "file_name")))
 
 
-SOURCE = Source("COCO's captions_*.json → one record a caption", EXPECTED, rows, convert)
+def caption_record(row: dict[str, Any], image: str) -> CaptionRecord:
+    """A caption of an image. Raises BadRow."""
+    identifier = f"{number(row, 'image_id')}-{number(row, 'id')}"
+    return CaptionRecord(id=identifier, image=image, caption=text(row, "caption"))
+
+
+SOURCE = Source("COCO's captions_*.json → one record a caption", EXPECTED, of_input(rows), convert)

@@ -13,7 +13,16 @@ from typing import Any
 
 from backends.rules.grammar import capitalized, plural
 from benchmarks.sources.attributes import described
-from benchmarks.sources.base import BadRow, Imported, Request, Source, left_out, objects, text
+from benchmarks.sources.base import (
+    BadRow,
+    Imported,
+    Request,
+    Source,
+    left_out,
+    objects,
+    of_input,
+    text,
+)
 from benchmarks.sources.phrases import clean, noun_phrase, relation_phrase
 from benchmarks.sources.readers import json_list
 from schemas.scene_graph import Relation, SceneGraph, SceneObject
@@ -113,7 +122,7 @@ def _caption(info: Sequence[dict[str, Any]]) -> str | None:
 SOURCE = Source(
     "CompreCap's anno.json → scene graphs",
     "a JSON list of images with image and info (category, extend_description, relation)",
-    json_list,
+    of_input(json_list),
     convert,
     "images",
 )

@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.sources.base import Request, Source, text
+from benchmarks.sources.base import Request, Source, of_input, text
 from benchmarks.sources.readers import json_lines
 from schemas.scene_graph import CaptionRecord
 
@@ -29,7 +29,7 @@ def _add_flags(parser: ArgumentParser) -> None:
 SOURCE = Source(
     "DOCCI's docci_descriptions.jsonlines → captions",
     "JSON lines with example_id, split, image_file and description",
-    json_lines,
+    of_input(json_lines),
     convert,
     "images",
     _add_flags,

@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from runtime.errors import ToolkitError
 from runtime.files import partial_files
 
-CAPTIONS, GRAPHS, REJECTED = "captions.jsonl", "scene_graphs.jsonl", "rejected.jsonl"
-FILES = {CAPTIONS, GRAPHS, REJECTED}
+CAPTIONS, GRAPHS, REGIONS = "captions.jsonl", "scene_graphs.jsonl", "regions.jsonl"
+REJECTED, MANIFEST = "rejected.jsonl", "manifest.json"
+FILES = {CAPTIONS, GRAPHS, REGIONS, REJECTED, MANIFEST}
 
 
-def check_output(directory: Path, source: Path, overwrite: bool) -> None:
-    """Raises ToolkitError("input") unless an import of `source` may write its files there.
+def check_output(directory: Path, sources: Sequence[Path], overwrite: bool) -> None:
+    """Raises ToolkitError("input") unless an import of `sources` may write its files there.
 
     What killed imports left half-written is removed.
     """
     try:
-        _check(directory, source, overwrite)
+        _check(directory, sources, overwrite)
     except OSError as error:
         message = f"{directory}: {error.strerror or error}"
         raise ToolkitError("input", message, "choose another --output") from error
 
 
-def _check(directory: Path, source: Path, overwrite: bool) -> None:
+def _check(directory: Path, sources: Sequence[Path], overwrite: bool) -> None:
     if os.path.lexists(directory) and not directory.is_dir():
         raise ToolkitError("input", f"{directory}: not a directory", "choose another --output")
     names = {path.name for path in directory.iterdir()} if directory.exists() else set()
     for name in sorted(names & FILES):
-        if source.exists() and source.samefile(directory / name):
+        if any(path.exists() and path.samefile(directory / name) for path in sources):
             message = f"{directory / name}: is the input, and would be overwritten"
             raise ToolkitError("input", message, "choose another --output")
     unfinished = [

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.sources.base import Request, Source, text
+from benchmarks.sources.base import Request, Source, of_input, text
 from benchmarks.sources.readers import table
 from schemas.scene_graph import CaptionRecord
 
@@ -22,6 +22,6 @@ def convert(row: dict[str, Any], request: Request) -> Iterator[CaptionRecord]:
 SOURCE = Source(
     "PixMo-Cap's Parquet or JSONL → captions; images stay URLs",
     "rows with image_url and caption",
-    table,
+    of_input(table),
     convert,
 )

@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.sources.base import BadRow, Request, Source, text
+from benchmarks.sources.base import BadRow, Request, Source, of_input, text
 from benchmarks.sources.readers import table
 from schemas.scene_graph import CaptionRecord
 
@@ -31,7 +31,7 @@ def _add_flags(parser: ArgumentParser) -> None:
 SOURCE = Source(
     "JSONL, Parquet or CSV with columns of your choice → captions",
     "rows with an id, an image and a caption; name the columns with --id-column and so on",
-    table,
+    of_input(table),
     convert,
     add_flags=_add_flags,
 )

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from benchmarks.sources.base import BadRow
+from benchmarks.sources.base import BadRow, Row
 from runtime.csv_rows import csv_rows
 from runtime.errors import ToolkitError
 
@@ -21,7 +21,6 @@ _MAX_DIGITS = 600  # of a whole number; Python may be set to read no more than 6
 _START = re.compile(r"\s*\[")
 _BETWEEN = re.compile(r"[\s,]*")
 
-Row = tuple[str, Any]
 Value = TypeVar("Value")
 
 
@@ -29,7 +28,8 @@ def _whole(digits: str) -> int | float:
     return int(digits) if len(digits) <= _MAX_DIGITS else math.inf
 
 
-_DECODER, _LONG_NUMBERS = json.JSONDecoder(), json.JSONDecoder(parse_int=_whole)
+_Decoders = tuple[json.JSONDecoder, json.JSONDecoder]
+_DECODERS: _Decoders = json.JSONDecoder(), json.JSONDecoder(parse_int=_whole)
 
 
 @contextlib.contextmanager
@@ -45,19 +45,34 @@ def readable(path: Path) -> Iterator[None]:
         raise ToolkitError("input", message, "save the file as UTF-8") from None
 
 
-def loads(text: str) -> Any:
-    """The value of a JSON document; a number of more digits than Python reads is infinite."""
-    return _tolerant(json.JSONDecoder.decode, text)
+def loads(text: str, without: str | None = None) -> Any:
+    """The value of a JSON document; a number of more digits than Python reads is infinite.
+
+    What stands under the key `without` is not kept, so that it takes no memory.
+    """
+    if without is None:
+        return _tolerant(json.JSONDecoder.decode, text)
+
+    def kept(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        return {key: value for key, value in pairs if key != without}
+
+    decoders = (
+        json.JSONDecoder(object_pairs_hook=kept),
+        json.JSONDecoder(object_pairs_hook=kept, parse_int=_whole),
+    )
+    return _tolerant(json.JSONDecoder.decode, text, decoders=decoders)
 
 
-def _tolerant(read: Callable[..., Value], *arguments: object) -> Value:
-    """What a decoder reads. The slower one is only for files that need it."""
+def _tolerant(
+    read: Callable[..., Value], *arguments: object, decoders: _Decoders = _DECODERS
+) -> Value:
+    """What a decoder reads. The second, slower one is only for files that need it."""
     try:
-        return read(_DECODER, *arguments)
+        return read(decoders[0], *arguments)
     except json.JSONDecodeError:
         raise
     except ValueError:
-        return read(_LONG_NUMBERS, *arguments)
+        return read(decoders[1], *arguments)
 
 
 def json_list(path: Path) -> Iterator[Row]:

@@ -12,7 +12,16 @@ from typing import Any
 
 from backends.rules.grammar import capitalized
 from benchmarks.sources.attributes import MAX_ATTRIBUTES, attribute_phrase
-from benchmarks.sources.base import BadRow, Imported, Request, Source, left_out, number, objects
+from benchmarks.sources.base import (
+    BadRow,
+    Imported,
+    Request,
+    Source,
+    left_out,
+    number,
+    objects,
+    of_input,
+)
 from benchmarks.sources.phrases import clean, noun_phrase, relation_phrase
 from benchmarks.sources.readers import json_list
 from schemas.scene_graph import CaptionRecord, Relation, SceneGraph, SceneObject
@@ -93,6 +102,6 @@ def _relations(row: dict[str, Any], places: dict[int, int], parts: list[str]) ->
 SOURCE = Source(
     "Visual Genome's region_descriptions.json → captions; scene_graphs.json → scene graphs",
     "a JSON list of images with image_id and objects, or with regions",
-    json_list,
+    of_input(json_list),
     convert,
 )

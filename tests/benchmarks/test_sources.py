@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,11 @@ def test_docci_split_and_limit(tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run("docci", source, "--output", out, "--split", "test", "--limit", 2) == 0
     assert [record.id for record in captions(out)] == ["test_00000", "test_00001"]
+    manifest = json.loads((out / "manifest.json").read_text())
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    assert manifest["inputs"] == {"docci.jsonlines": digest}
+    assert manifest["settings"] == {"format": "docci", "limit": 2, "split": "test"}
+    assert manifest["versions"]["pydantic"] and str(tmp_path) not in str(manifest)
 
 
 def test_images_are_looked_for_in_the_folder_and_one_below(tmp_path: Path) -> None:

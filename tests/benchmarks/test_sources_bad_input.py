@@ -100,7 +100,9 @@ def test_an_import_is_replaced_only_on_request(
     (out / ".captions.jsonl.1.partial").touch()
     graph = write_json(tmp_path / "scene_graphs.json", [VG_GRAPH])
     assert run("visual-genome", graph, "--output", out, "--overwrite") == 0
-    assert sorted(path.name for path in out.iterdir()) == ["rejected.jsonl", "scene_graphs.jsonl"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "manifest.json", "rejected.jsonl", "scene_graphs.jsonl",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [".run.json", "notes.txt", ".notes.txt.1.partial"])

@@ -23,6 +23,7 @@ from schemas.judgement import (
     CategoryAnswer,
     CategoryQuestion,
 )
+from schemas.region_writing import RegionTextAnswer, RegionWriterInput
 from tests.servers.rectification import criticise, describe, revise
 
 TASKS: dict[str, tuple[type[BaseModel], type[BaseModel]]] = {
@@ -31,6 +32,7 @@ TASKS: dict[str, tuple[type[BaseModel], type[BaseModel]]] = {
     "attribute_judge": (AttributeQuestion, AttributeAnswer),
     "rsr": (EditInput, RevisedResponse),
     "discriminator": (ChoiceQuestion, PlainText),
+    "region_writer": (RegionWriterInput, RegionTextAnswer),
 }
 _TASK = re.compile(r"\A# Task: (\w+)")
 _LETTERS = re.compile(r"^\(([A-E])\) ", re.MULTILINE)

@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,6 +60,7 @@ class OpenAIServer:
         self.stats: Counter[str] = Counter()
         self.attempts: Counter[str] = Counter()
         self.in_flight = self.max_in_flight = 0
+        self.first_s = self.last_s = 0.0
         self._answers = Answers(settings.answers, settings.captions)
 
     def app(self) -> web.Application:
@@ -69,7 +71,11 @@ class OpenAIServer:
 
     async def show_stats(self, request: web.Request) -> web.Response:
         most = max(self.attempts.values(), default=0)
-        counted = {"max_in_flight": self.max_in_flight, "max_attempts_per_body": most}
+        counted: dict[str, float] = {
+            "max_in_flight": self.max_in_flight,
+            "max_attempts_per_body": most,
+            "seconds": self.last_s - self.first_s,
+        }
         return web.json_response({**self.stats, **counted, "distinct": len(self.attempts)})
 
     async def chat(self, request: web.Request) -> web.Response:
@@ -87,6 +93,7 @@ class OpenAIServer:
         self.attempts[digest] += 1
         fault = self._fault(digest, self.attempts[digest])
         self.stats["requests"] += 1
+        self.first_s, self.last_s = self.first_s or time.monotonic(), time.monotonic()
         self.stats[fault or "answered"] += 1
         self._write_log(digest, fault)
         if settings.api_key and authorization != f"Bearer {settings.api_key}":
@@ -129,6 +136,10 @@ def response(body: dict[str, Any], text: str, fault: str | None, digest: str) ->
         message |= {"content": None, "refusal": "I cannot help with that."}
     elif fault == "broken_json":
         message["content"] = text[:-1] + "]"
+    if body.get("tools") and fault is None:
+        function = {"name": body["tools"][0]["function"]["name"], "arguments": text}
+        call = {"id": digest[:8], "type": "function", "function": function}
+        message |= {"content": None, "tool_calls": [call]}
     choice = {"index": 0, "message": message, "finish_reason": reason}
     if body.get("logprobs"):
         choice["logprobs"] = {"content": _logprobs(text, body.get("top_logprobs") or 0)}

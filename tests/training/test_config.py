@@ -8,26 +8,38 @@ from typing import Any
 
 import pytest
 import yaml
-from trl import DPOConfig, SFTConfig
+from trl import DPOConfig, GRPOConfig, SFTConfig
 
+from agents.command import AGENT_NAMES
+from runtime.config import load_config, read_yaml
 from runtime.errors import ToolkitError
-from schemas.training import TrainConfig
-from training.config import load_config, peft_config, trl_arguments
+from schemas.training import HybridConfig, RLConfig, TrainConfig, TrainSettings
+from training.config import peft_config, trl_arguments
 from training.rp_dpo import RPDPOConfig
 
-CONFIGS = sorted((Path(__file__).parents[2] / "training/configs").glob("*.yaml"))
+ROOT = Path(__file__).parents[2]
+CONFIG_FILES = sorted((ROOT / "training/configs").glob("*.yaml"))
+STAGE_2 = ("fgam-sft", "fgam-rl", "fgam-hybrid")
+FGAM = {path.stem: path for path in CONFIG_FILES if path.stem in STAGE_2}
+# Those of training.fgam, which does not use TRL, have their own test.
+CONFIGS = [p for p in CONFIG_FILES if p.stem in FGAM or not p.stem.startswith("fgam-")]
 ON_CPU = {"use_cpu": True, "bf16": False}
 
 
 def config_class(path: Path) -> type[Any]:
     if "sft" in path.name:
         return SFTConfig
+    if path.stem == "fgam-rl":
+        return GRPOConfig
     return DPOConfig if "dpo" in path.name and "rp_dpo" not in path.name else RPDPOConfig
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+ONE_TRAINING = [path for path in CONFIGS if path.stem != "fgam-hybrid"]
+
+
+@pytest.mark.parametrize("path", ONE_TRAINING, ids=lambda path: path.stem)
 def test_shipped_configs_are_complete(path: Path, tmp_path: Path) -> None:
-    config = load_config(path)
+    config = read_yaml(path, RLConfig if path.stem == "fgam-rl" else TrainConfig)
     arguments = trl_arguments(config_class(path), config.trl | ON_CPU, path, tmp_path)
     for key, value in config.trl.items():
         assert getattr(arguments, key) == value or key in ON_CPU, key
@@ -35,8 +47,23 @@ def test_shipped_configs_are_complete(path: Path, tmp_path: Path) -> None:
     assert lora.target_modules == "all-linear"
 
 
+def test_the_hybrid_config_holds_the_other_two() -> None:
+    hybrid = read_yaml(FGAM["fgam-hybrid"], HybridConfig)
+    sft = read_yaml(FGAM["fgam-sft"], TrainConfig)
+    rl = read_yaml(FGAM["fgam-rl"], RLConfig)
+    for part, whole in ((hybrid.sft, sft), (hybrid.rl, rl)):
+        assert isinstance(part, TrainSettings)
+        assert part.model_dump() == whole.model_dump(exclude={"model", "lora", "text_only"})
+        assert (whole.model, whole.lora) == (hybrid.model, hybrid.lora)
+        assert part.trl["optim"] == "adamw_torch" and part.trl["lr_scheduler_type"] == "cosine"
+    assert rl.reward_config is not None
+    critic = load_config(FGAM["fgam-rl"].parent / rl.reward_config, agents=AGENT_NAMES)
+    assert getattr(critic.backend("critic"), "vision", False), "the critic must see"
+
+
 def test_rp_dpo_has_the_papers_values(tmp_path: Path) -> None:
-    config = load_config(next(path for path in CONFIGS if path.stem == "rp_dpo_qwen3_vl_8b"))
+    path = next(path for path in CONFIGS if path.stem == "rp_dpo_qwen3_vl_8b")
+    config = read_yaml(path, TrainConfig)
     assert config.lora is not None
     assert (config.lora.rank, config.lora.alpha) == (32, 32)
     expected = {"beta": 0.1, "granularity_weight": 0.5, "per_device_train_batch_size": 1,
@@ -60,7 +87,7 @@ def test_mistakes_in_a_config_are_named(text: str, message: str, tmp_path: Path)
     path = tmp_path / "config.yaml"
     path.write_text(text)
     with pytest.raises(ToolkitError, match=message) as caught:
-        load_config(path)
+        read_yaml(path, TrainConfig)
     assert str(path) in caught.value.message
     assert caught.value.exit_code == 2
 
@@ -94,8 +121,9 @@ def test_a_float_may_be_written_as_yaml_reads_a_text(tmp_path: Path) -> None:
 
 
 def test_the_docs_name_every_config() -> None:
-    text = (CONFIGS[0].parents[2] / "docs/training.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/training.md").read_text(encoding="utf-8")
     for path in CONFIGS:
         assert f"`{path.stem}`" in text or (path.stem.startswith("smoke_") and "`smoke_*`" in text)
-    (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
-    assert TrainConfig.model_validate(yaml.safe_load(block)).lora is not None
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    for block, model in zip(blocks, (TrainConfig, HybridConfig), strict=True):
+        assert model.model_validate(yaml.safe_load(block)).lora is not None

@@ -1,0 +1,225 @@
+"""`make bench-peers`: one structured task by grainwise and its peers, on the same local server.
+
+    python -m scripts.bench_peers [--records 2000] [--only NAME …] [--markdown FILE]
+
+Each peer has an environment of its own under `.peers`, made from `requirements/NAME.txt`. Measured
+of each, as whole processes: calls a second between the first and the last request that the server
+sees, at 0 and at 50 ms of latency; CPU milliseconds a call, without what a run of 64 records costs;
+peak memory of all its processes; records a second where everything is answered from its cache; and
+how many requests it takes in all when it is killed half-way and started again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+from tests.e2e.commands import ROOT, server, stats
+
+HERE = Path(__file__).parent
+ENVIRONMENTS = ROOT / ".peers"
+SMALL = 64
+_POLL_SECONDS, _LIMIT_SECONDS = 0.05, 300.0
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A library: the name of its script, its package, and whether it has an environment."""
+
+    name: str
+    package: str
+    own: bool = True
+
+    @property
+    def python(self) -> Path:
+        """The interpreter that has it."""
+        return ENVIRONMENTS / self.name / "bin/python" if self.own else Path(sys.executable)
+
+    def install(self) -> None:
+        """Make its environment, unless it is there."""
+        if not self.own or self.python.exists():
+            return
+        folder = ENVIRONMENTS / self.name
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        wanted = HERE / "requirements" / f"{self.name}.txt"
+        subprocess.run([self.python, "-m", "pip", "install", "-q", "-r", wanted], check=True)
+
+    @property
+    def version(self) -> str:
+        """Of its package, as its environment has it."""
+        if not self.own:
+            return metadata.version(self.package)
+        code = f"from importlib import metadata; print(metadata.version({self.package!r}))"
+        found = subprocess.run(
+            [self.python, "-c", code], capture_output=True, text=True, check=True
+        )
+        return found.stdout.strip()
+
+
+PEERS = (
+    Peer("grainwise", "grainwise", own=False),
+    Peer("litellm", "litellm", own=False),
+    Peer("curator", "bespokelabs-curator"),
+    Peer("data_designer", "data-designer"),
+    Peer("distilabel", "distilabel"),
+)
+
+
+class Measured(NamedTuple):
+    """One process from start to end."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float
+
+
+@dataclass
+class Result:
+    """A row of the table."""
+
+    name: str
+    rates: dict[int, float]
+    cpu_ms: float
+    peak_mb: float
+    cached: float
+    after_kill: int | None
+
+
+def main() -> None:
+    """Measure the peers and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--records", type=int, default=2000)
+    parser.add_argument("--only", nargs="+", choices=[peer.name for peer in PEERS], default=[])
+    parser.add_argument("--markdown", type=Path)
+    options = parser.parse_args()
+    results = []
+    for peer in PEERS:
+        if not options.only or peer.name in options.only:
+            peer.install()
+            with tempfile.TemporaryDirectory() as folder:
+                results.append(measure(peer, options.records, Path(folder)))
+            print("\n".join(table(results)), flush=True)
+    if options.markdown:
+        options.markdown.write_text("\n".join(table(results)) + "\n", encoding="utf-8")
+
+
+def measure(peer: Peer, count: int, folder: Path) -> Result:
+    """All figures of one peer."""
+
+    def serving(latency_ms: int) -> AbstractContextManager[str]:
+        return server(folder, "--answers", "fixed", "--latency-ms", latency_ms)
+
+    with serving(50) as address:
+        small = run(peer, address, SMALL, folder / "small")
+    with serving(0) as address:
+        fast = run(peer, address, count, folder / "fast")
+        rates = {0: count / stats(address)["seconds"]}
+    with serving(50) as address:
+        slow = run(peer, address, count, folder / "slow")
+        rates[50] = count / stats(address)["seconds"]
+        asked = stats(address)["requests"]
+        again = run(peer, address, count, folder / "slow")
+        # One of them asks the server for its limits first.
+        from_cache = stats(address)["requests"] - asked < count // 20
+    after_kill = None
+    with serving(50) as address:
+        run(peer, address, count, folder / "killed", kill_at=count // 2)
+        with contextlib.suppress(TimeoutError):
+            run(peer, address, count, folder / "killed")
+            after_kill = stats(address)["requests"]
+    return Result(
+        f"{peer.name.replace('_', '-')} {peer.version}",
+        rates,
+        1000 * (slow.cpu_seconds - small.cpu_seconds) / (count - SMALL),
+        max(fast.peak_mb, slow.peak_mb),
+        count / again.seconds if from_cache else 0.0,
+        after_kill,
+    )
+
+
+def run(peer: Peer, address: str, count: int, folder: Path, kill_at: int | None = None) -> Measured:
+    """One process of a peer's script, until it ends or is killed at so many requests.
+
+    Raises RuntimeError with the end of what it printed when it fails, TimeoutError when it does
+    not end.
+    """
+    paths = [HERE, ROOT] if peer.name == "grainwise" else [HERE]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
+    environment["HOME"] = str(folder)  # what it keeps elsewhere must not help the next run
+    output = folder.with_suffix(".txt")
+    with output.open("w", encoding="utf-8") as printed:
+        process = subprocess.Popen(
+            [peer.python, HERE / f"{peer.name}_peer.py", f"{address}/v1", str(count), folder],
+            stdout=printed, stderr=subprocess.STDOUT, env=environment, start_new_session=True,
+        )  # fmt: skip
+        peak, cpu_seconds = _watch(process, address, kill_at)
+    lines = output.read_text(encoding="utf-8").splitlines()
+    if process.returncode == -signal.SIGKILL:
+        return Measured(0.0, 0.0, peak)
+    if process.returncode:
+        end = "\n".join(lines[-20:])
+        raise RuntimeError(f"{peer.name} ended with {process.returncode}:\n{end}")
+    return Measured(float(lines[-1]), cpu_seconds, peak)
+
+
+def _watch(
+    process: subprocess.Popen[bytes], address: str, kill_at: int | None
+) -> tuple[float, float]:
+    """Peak memory and CPU seconds of a process and its descendants; kills it when it is time."""
+    peak, deadline = 0.0, time.monotonic() + _LIMIT_SECONDS
+    while (ended := os.wait4(process.pid, os.WNOHANG))[0] == 0:
+        peak = max(peak, tree_mb(process.pid))
+        if kill_at is not None and stats(address).get("requests", 0) >= kill_at:
+            os.killpg(process.pid, signal.SIGKILL)
+            kill_at = None
+        if time.monotonic() > deadline:
+            os.killpg(process.pid, signal.SIGKILL)
+            os.waitpid(process.pid, 0)
+            raise TimeoutError(f"process {process.pid} did not end in {_LIMIT_SECONDS:g} s")
+        time.sleep(_POLL_SECONDS)
+    _, status, used = ended
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return peak, used.ru_utime + used.ru_stime
+
+
+def tree_mb(process: int) -> float:
+    """Megabytes that a process and its descendants hold, each counted with what it shares."""
+    total = 0
+    with contextlib.suppress(psutil.NoSuchProcess):
+        top = psutil.Process(process)
+        for one in (top, *top.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                total += one.memory_info().rss
+    return total / 2**20
+
+
+def table(results: list[Result]) -> list[str]:
+    """The results as Markdown."""
+    head = (
+        "| | calls/s at 0 ms | calls/s at 50 ms | CPU ms a call | peak MB | "
+        "records/s from its cache | requests after a kill |"
+    )
+    rows = [
+        f"| {one.name} | {one.rates[0]:,.0f} | {one.rates[50]:,.0f} | {one.cpu_ms:.2f} | "
+        f"{one.peak_mb:,.0f} | {f'{one.cached:,.0f}' if one.cached else 'no cache'} | "
+        f"{'hangs' if one.after_kill is None else f'{one.after_kill:,}'} |"
+        for one in results
+    ]
+    return [head, "|---|--:|--:|--:|--:|--:|--:|", *rows]
+
+
+if __name__ == "__main__":
+    main()
