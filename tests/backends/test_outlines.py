@@ -26,7 +26,7 @@ from runtime.errors import ToolkitError
 from schemas.config import Config, OutlinesConfig
 from schemas.entity import ParsedResponse
 from schemas.finer import VerifierAnswer
-from schemas.judgement import AttributeAnswer, CategoryAnswer
+from schemas.judgement import CategoryAnswer
 from tests.backends.conftest import category_request
 
 pytestmark = pytest.mark.filterwarnings("ignore:Error in LLMatcher")
@@ -79,9 +79,7 @@ def ask(backend: OutlinesBackend, *asked: tuple[ModelRequest, type[BaseModel]]) 
     return asyncio.run(all_at_once())
 
 
-@pytest.mark.parametrize(
-    "output", [CategoryAnswer, AttributeAnswer, ParsedResponse, VerifierAnswer]
-)
+@pytest.mark.parametrize("output", [CategoryAnswer, VerifierAnswer, ParsedResponse])
 def test_a_random_model_answers_the_schema(backend: OutlinesBackend, output: Any) -> None:
     answers = ask(backend, *((drawn(sample=sample), output) for sample in range(4)))
     for answer in answers:
@@ -89,7 +87,6 @@ def test_a_random_model_answers_the_schema(backend: OutlinesBackend, output: Any
         jsonschema.validate(json.loads(answer.text), output.model_json_schema())
         assert answer.model == "random0"
         assert answer.usage.completion_tokens > 0 and answer.usage.prompt_tokens > 50
-    assert output is CategoryAnswer or len({answer.text for answer in answers}) > 1
 
 
 def test_choices_are_the_only_answers(backend: OutlinesBackend) -> None:
@@ -105,7 +102,7 @@ def test_without_a_schema_the_length_ends_it(backend: OutlinesBackend) -> None:
 
 
 def test_an_answer_does_not_depend_on_its_batch(backend: OutlinesBackend) -> None:
-    request, output = drawn("lamp"), ParsedResponse
+    request, output = drawn("lamp"), VerifierAnswer
     (alone,) = ask(backend, (request, output))
     others = [(drawn("a much longer name of a couch", sample=n), output) for n in (1, 2, 3)]
     together = ask(backend, others[0], (request, output), *others[1:])

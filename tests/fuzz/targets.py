@@ -23,7 +23,7 @@ from backends.cache import ResponseCache
 from backends.chat import read_completion
 from backends.images import data_uri_of
 from backends.parse import check_finish_reason, parse_answer
-from runtime.config import dump_config, load_config
+from runtime.config import dump_config, load_config, read_yaml
 from runtime.errors import ToolkitError
 from runtime.files import read_records
 from runtime.store import HEADER, JOURNAL, Failure, Outcome, OutcomeStore
@@ -33,12 +33,11 @@ from schemas.finer import GivenRow, NegativeAnswer, VerifierAnswer
 from schemas.judgement import AttributeAnswer, CategoryAnswer
 from schemas.record import ImageRecord
 from schemas.scene_graph import CaptionRecord, SceneGraph, SceneGraphAnswer
-from schemas.training import TrainingRow
+from schemas.training import TrainConfig, TrainingRow
 from schemas.trajectory import Feedback, QuestionRecord
 from scoring.__main__ import BadInput, _example
 from scoring.assignment import ScoringError
 from scoring.metrics import score_example
-from training.config import load_config as load_train_config
 
 ROOT = Path(__file__).parents[2]
 TYPED = (ToolkitError, BadInput, ScoringError)
@@ -98,7 +97,9 @@ def targets() -> dict[str, Target]:
     """All targets by name."""
     examples = ROOT / "examples"
     configs = [path.read_bytes() for path in sorted((examples / "configs").glob("*.yaml"))]
-    training = [path.read_bytes() for path in sorted((ROOT / "training/configs").glob("*.yaml"))]
+    training = [
+        path.read_bytes() for path in sorted((ROOT / "training/configs").glob("*dpo*.yaml"))
+    ]
     images = _lines(examples / "granfact-mini/images.jsonl")
     captions = _lines(examples / "finer-mini/captions.jsonl")
     graphs = _lines(examples / "finer-mini/scene_graphs.gold.jsonl")
@@ -208,7 +209,7 @@ def _config(data: bytes, folder: Path) -> None:
 
 def _train_config(data: bytes, folder: Path) -> None:
     (folder / "config.yaml").write_bytes(data)
-    load_train_config(folder / "config.yaml").model_dump_json().encode()
+    read_yaml(folder / "config.yaml", TrainConfig).model_dump_json().encode()
 
 
 def _run_file(name: str) -> Callable[[bytes, Path], object]:
