@@ -14,7 +14,7 @@ from tests.fuzz.fuzzing import fuzz
 from tests.fuzz.guard import Misdeed, guarded
 from tests.fuzz.targets import Target, targets
 
-CASES = 150
+CASES = 100
 
 
 @pytest.mark.parametrize("name", targets())
