@@ -103,8 +103,7 @@ class AgentCommand(Generic[In, Out]):
             return 0
         from agents.execute import Execution
 
-        Execution(command, options, config, source, argv).run()
-        return 0
+        return Execution(command, options, config, source, argv).run()
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -12,24 +13,28 @@ from typing import Any, Generic
 
 from agents.base import AgentContext, In, Out, mean_latency
 from agents.command import AgentCommand, Results
-from backends.base import schema_digest
+from agents.rounds import BatchRounds, require_batches, warn_of_batches
+from backends.base import TokenUsage, schema_digest
+from backends.batch_store import FILES
 from backends.cache import ResponseCache
 from backends.registry import Backends
 from backends.usage import UsageMeter
 from prompts import has_prompt, load_prompt
 from runtime.command_line import CommandOptions
-from runtime.errors import ToolkitError
+from runtime.errors import EXIT_PENDING, ToolkitError
 from runtime.files import InputFile, write_jsonl
 from runtime.manifest import Execution as ExecutionNote
 from runtime.manifest import build_manifest, write_manifest
 from runtime.progress import CallSnapshot, Progress
 from runtime.runner import RunPolicy, RunSummary, run_agent
+from runtime.spend import SPEND, SpendLedger
 from runtime.store import Outcome, OutcomeStore, Tally
-from schemas.config import Config
+from schemas.config import Config, LiteLLMConfig
 
 # Profile fields that change how fast or at what price an answer comes, never the answer.
 _NOT_IN_FINGERPRINT = {
-    "max_parallel", "rpm", "tpm", "timeout_s", "price", "api_base", "api_key_env", "threads",
+    "max_parallel", "rpm", "tpm", "timeout_s", "dead_after_s", "price", "api_base", "api_key_env",
+    "threads",
 }  # fmt: skip
 
 
@@ -49,8 +54,11 @@ class Execution(Generic[In, Out]):
         self.started = datetime.now(UTC)
         self._usage: dict[str, dict[str, int | float]] = {}
 
-    def run(self) -> None:
-        """Process, write, report. Raises ToolkitError when the run must stop."""
+    def run(self) -> int:
+        """Process, write, report; returns the exit code.
+
+        That is 75 while batches are under way. Raises ToolkitError when the run must stop.
+        """
         options = self.options
         if options.input.resolve().parent == options.output.resolve():
             message = f"{options.input} stands in the output directory"
@@ -60,13 +68,16 @@ class Execution(Generic[In, Out]):
         store = OutcomeStore(
             options.output,
             self._fingerprint(),
-            outputs=[*self.command.outputs, "rejected.jsonl", "manifest.json"],
+            outputs=[*self.command.outputs, "rejected.jsonl", "manifest.json", SPEND, *FILES],
             overwrite=options.overwrite,
             retry_rejected=options.retry_rejected,
         )
-        with store:
-            summary = asyncio.run(self._process(store))
-            self._write(store, summary)
+        with store, SpendLedger(options.output) as ledger:
+            summary = asyncio.run(self._process(store, ledger))
+            if summary.pending:
+                return EXIT_PENDING
+            self._write(store, summary, ledger)
+        return 0
 
     def _ids(self) -> Iterator[str]:
         return (item.id for item in self.command.work(self.options))
@@ -95,10 +106,17 @@ class Execution(Generic[In, Out]):
     async def _check(self) -> None:
         cache = ResponseCache(Path(self.config.run.cache))
         async with Backends(self.config, cache, UsageMeter()) as backends:
+            if self.options.batch:
+                require_batches(self.config, self.command.agent.steps)
             await backends.check(self.command.agent.steps, self.command.agent.needs)
 
-    async def _process(self, store: OutcomeStore) -> RunSummary:
-        meter = UsageMeter(self.config.run.budget_usd, _spent(store, self._ids()))
+    async def _process(self, store: OutcomeStore, ledger: SpendLedger) -> RunSummary:
+        spent = _spent(store, self._ids()) if ledger.is_new else ledger.cost_usd
+
+        def pay(backend: str, paid: TokenUsage) -> None:
+            ledger.add(backend, paid.prompt_tokens, paid.completion_tokens, paid.cost_usd)
+
+        meter = UsageMeter(self.config.run.budget_usd, spent, pay)
         cache = ResponseCache(Path(self.config.run.cache))
         agent = self.command.agent
 
@@ -107,7 +125,13 @@ class Execution(Generic[In, Out]):
             tokens = total.prompt_tokens + total.completion_tokens
             return CallSnapshot(total.calls, total.cached, tokens, total.cost_usd)
 
-        async with Backends(self.config, cache, meter) as backends:
+        rounds = BatchRounds(self.options.output, meter) if self.options.batch else None
+        if rounds is None:
+            warn_of_batches(self.options.output)
+        batches = rounds.batches if rounds else None
+        async with Backends(self.config, cache, meter, batches) as backends:
+            if rounds and not await rounds.begin(backends, agent.steps):
+                return RunSummary(pending=1)
 
             async def process(item: In) -> Out:
                 context = self._context(backends)
@@ -122,16 +146,19 @@ class Execution(Generic[In, Out]):
             policy = RunPolicy(self.options.concurrency, self.config.run.max_error_rate)
             work = self.command.work(self.options)
             with Progress(agent.name, total, snapshot) as progress:
-                return await run_agent(
+                summary = await run_agent(
                     process, work, store, policy, progress.update, self._usage.pop
                 )
+            if rounds:
+                await rounds.end(summary.pending)
+            return summary
 
     def _context(self, backends: Backends) -> AgentContext:
         config, options = self.config.run, self.options
         downloads = Path(config.cache) / "images" if options.allow_remote_images else None
         return AgentContext(backends, config.seed, options.output, downloads)
 
-    def _write(self, store: OutcomeStore, summary: RunSummary) -> None:
+    def _write(self, store: OutcomeStore, summary: RunSummary, ledger: SpendLedger) -> None:
         def outcomes() -> Iterator[Outcome]:
             return store.iterate_in_order(self._ids())
 
@@ -145,6 +172,9 @@ class Execution(Generic[In, Out]):
         )
         lines = list(self.command.write(results))
         totals = sum((Counter(o.usage) for o in outcomes()), Counter())
+        # Not from the outcomes: see the ledger.
+        for name in ("prompt_tokens", "completion_tokens", "cost_usd"):
+            totals[name] = sum(getattr(spend, name) for spend in ledger.spends.values())
         answers = sum((_answers(o) for o in outcomes() if o.value is not None), Counter())
         tally = store.tally(self._ids())
         manifest = build_manifest(
@@ -158,7 +188,7 @@ class Execution(Generic[In, Out]):
             models=_models(answers),
             tally=tally,
             usage=answers,
-            execution=self._note(summary, totals),
+            execution=self._note(summary, totals, ledger),
         )
         write_manifest(directory, manifest)
         seconds = manifest["execution"]["wall_seconds"]
@@ -177,7 +207,9 @@ class Execution(Generic[In, Out]):
                 "remove the cause and run again with --retry-rejected, or raise --max-error-rate",
             )
 
-    def _note(self, summary: RunSummary, totals: Counter[str]) -> ExecutionNote:
+    def _note(
+        self, summary: RunSummary, totals: Counter[str], ledger: SpendLedger
+    ) -> ExecutionNote:
         return ExecutionNote(
             started=self.started,
             command=[self.command.module, *self.argv],
@@ -189,6 +221,10 @@ class Execution(Generic[In, Out]):
             completion_tokens=totals["completion_tokens"],
             cost_usd=totals["cost_usd"],
             latency_s=mean_latency(totals, self.command.agent.steps),
+            spend={
+                name: {**_account(self.config, name), **spend.model_dump()}
+                for name, spend in ledger.spends.items()
+            },
         )
 
 
@@ -207,6 +243,18 @@ def write_rejected(results: Results) -> dict[str, int]:
 
     write_jsonl(results.directory / "rejected.jsonl", rows())
     return dict(sorted(kinds.items()))
+
+
+def _account(config: Config, name: str) -> dict[str, str]:
+    """Whom the money goes to: the model and the variable, never the value, of its key."""
+    profile = config.backends.get(name)
+    if not isinstance(profile, LiteLLMConfig):
+        return {}
+    from backends.litellm_driver import key_variables
+
+    variables = key_variables(profile)
+    used = next((v for v in variables if os.environ.get(v)), None)
+    return {"model": profile.model} | ({"key": used} if used else {})
 
 
 def _spent(store: OutcomeStore, ids: Iterator[str]) -> float:

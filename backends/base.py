@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Protocol
 
 from pydantic import AfterValidator, BaseModel, Field, SerializeAsAny
 
+from backends.rate_headers import RateLimits
 from schemas.base import StrictModel
 
 FinishReason = Literal["stop", "length", "refusal"]
@@ -110,6 +111,8 @@ class Completion(StrictModel):
     logprobs: tuple[TokenLogprob, ...] | None = None
     seconds: float | None = Field(default=None, exclude=True)
     """How long the provider took; None of an answer from the cache."""
+    limits: RateLimits | None = Field(default=None, exclude=True)
+    """The quota that the answer's headers stated."""
 
 
 class Backend(Protocol):

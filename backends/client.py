@@ -6,18 +6,25 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
 from backends.base import Backend, Completion, ModelRequest
+from backends.breaker import Breaker
 from backends.cache import ResponseCache
 from backends.limits import Limiter, Sleep
 from backends.parse import check_finish_reason, correction_turn, parse_answer
 from backends.retry import Attempts, retry
-from backends.usage import UsageMeter
+from backends.usage import UsageMeter, priced
 from runtime.errors import ToolkitError
 from schemas.config import BackendConfig
+
+if TYPE_CHECKING:
+    from backends.batch import BatchQueue
+
+IMAGE_TOKENS = 1000
+"""What an image is taken to be before the provider has counted it."""
 
 T = TypeVar("T", bound=BaseModel)
 Validate = Callable[[T], None] | None
@@ -44,7 +51,9 @@ class _Flight:
 class ModelClient:
     """One backend as the agents see it. All agents that use the backend share one client.
 
-    `usage` counts and holds the budget; `limiter` and `sleep` are for tests.
+    `name` is that of its profile. `usage` counts and holds the budget; `limiter`,
+    `breaker` and `sleep` are for tests. With a `batch` nothing is asked: what it has no answer to
+    is queued there, and PendingError raised.
     """
 
     def __init__(
@@ -54,12 +63,18 @@ class ModelClient:
         cache: ResponseCache,
         usage: UsageMeter,
         *,
+        name: str = "",
         limiter: Limiter | None = None,
+        breaker: Breaker | None = None,
+        batch: BatchQueue | None = None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.backend, self.config = backend, config
+        self.name = name or backend.identity
         self.cache, self.usage = cache, usage
         self.limiter = limiter or Limiter(config.max_parallel, config.rpm, config.tpm)
+        self.breaker = breaker or Breaker(self.name, config.dead_after_s)
+        self._batch = batch
         self._sleep = sleep
         self._flights: dict[str, _Flight] = {}
 
@@ -111,7 +126,7 @@ class ModelClient:
         self, key: str, request: ModelRequest, output: type[T], validate: Validate[T]
     ) -> Parsed[T]:
         attempts = Attempts()
-        completion = await self._complete(request, output, attempts)
+        completion = await self._complete(key, request, output, attempts)
         try:
             value = parse_answer(completion.text, output, validate)
         except ToolkitError as error:
@@ -119,34 +134,49 @@ class ModelClient:
                 raise
             self.usage.count("corrections")
             request = correction_turn(request, completion.text, error)
-            completion = await self._complete(request, output, attempts)
+            completion = await self._complete(key, request, output, attempts)
             value = parse_answer(completion.text, output, validate)
         self.cache.put(key, completion)
         return Parsed(value, completion, False, key)
 
     async def _complete(
-        self, request: ModelRequest, output: type[BaseModel], attempts: Attempts
+        self, key: str, request: ModelRequest, output: type[BaseModel], attempts: Attempts
     ) -> Completion:
+        def repeated() -> None:
+            self.usage.count("retries")
+
+        if self._batch:
+            worst = self._worst_cost(request, _estimated_tokens(request))
+            return self._checked(await self._batch.take(request, output, worst), request)
         completion = await retry(
-            lambda: self._call(request, output),
+            lambda: self.breaker.guard(key, lambda: self._call(request, output), repeated),
             attempts,
-            on_retry=lambda: self.usage.count("retries"),
+            on_retry=repeated,
             sleep=self._sleep,
         )
+        return self._checked(completion, request)
+
+    def _checked(self, completion: Completion, request: ModelRequest) -> Completion:
         # One of a few words is read from the start of the answer; the rest is not needed.
         check_finish_reason(completion, may_be_cut=bool(request.choices))
         return completion
 
     async def _call(self, request: ModelRequest, output: type[BaseModel]) -> Completion:
-        expected = sum(len(message.content) for message in request.messages) // 4
-        async with self.limiter.slot(expected) as started:
-            self.usage.check_budget()
+        expected = _estimated_tokens(request)
+        async with (
+            self.limiter.slot(expected) as started,
+            self.usage.admitted(self.name, self._worst_cost(request, expected)),
+        ):
             self.usage.count("calls")
             try:
                 asked = time.monotonic()
                 async with asyncio.timeout(self.config.timeout_s):
-                    completion = self._priced(await self.backend.complete(request, output))
-                completion = completion.model_copy(update={"seconds": time.monotonic() - asked})
+                    completion = await self.backend.complete(request, output)
+                seconds, paid = (
+                    time.monotonic() - asked,
+                    priced(completion.usage, self.config.price),
+                )
+                completion = completion.model_copy(update={"seconds": seconds, "usage": paid})
             except TimeoutError as error:
                 raise self._timeout() from error
             except ToolkitError as error:
@@ -156,16 +186,18 @@ class ModelClient:
                 raise
             used = completion.usage.prompt_tokens + completion.usage.completion_tokens
             self.limiter.succeeded(expected, used)
-            self.usage.charge(completion.usage)
+            if completion.limits:
+                self.limiter.adopt(completion.limits)
+            self.usage.charge(completion.usage, self.name)
         return completion
 
-    def _priced(self, completion: Completion) -> Completion:
-        price, usage = self.config.price, completion.usage
+    def _worst_cost(self, request: ModelRequest, prompt_tokens: int) -> float:
+        """US dollars, where the config has a price; else the first answer will tell."""
+        price = self.config.price
         if price is None:
-            return completion
-        cost = usage.prompt_tokens * price.input + usage.completion_tokens * price.output
-        paid = usage.model_copy(update={"cost_usd": cost / 1e6})
-        return completion.model_copy(update={"usage": paid})
+            return 0.0
+        sent = prompt_tokens + len(request.images) * IMAGE_TOKENS
+        return (sent * price.input + request.sampling.max_tokens * price.output) / 1e6
 
     def _timeout(self) -> ToolkitError:
         return ToolkitError(
@@ -173,3 +205,7 @@ class ModelClient:
             f"{self.backend.identity} gave no answer in {self.config.timeout_s:g} s",
             "raise the backend's timeout_s or lower its max_parallel",
         )
+
+
+def _estimated_tokens(request: ModelRequest) -> int:
+    return sum(len(message.content) for message in request.messages) // 4

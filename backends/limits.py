@@ -8,6 +8,10 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from backends.rate_headers import Rate, RateLimits
+
+_LONGEST_PAUSE_S = 600.0
+
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -21,6 +25,11 @@ class TokenBucket:
         self._clock = clock
         self._seen = clock()
 
+    @property
+    def per_minute(self) -> float:
+        """The rate."""
+        return self._rate * 60
+
     def take(self, amount: float) -> float:
         """Reserve `amount`; returns the seconds to wait before using it."""
         now = self._clock()
@@ -31,6 +40,15 @@ class TokenBucket:
         self._level -= amount
         return max(0.0, wait)
 
+    def set_rate(self, per_minute: int) -> None:
+        """Go on at another rate; debts stay."""
+        self._rate = per_minute / 60
+        self._burst = max(1.0, self._rate)
+
+    def cap(self, amount: float) -> None:
+        """No more than `amount` is there: others use the same key."""
+        self._level = min(self._level, amount)
+
     def give_back(self, amount: float) -> None:
         """Return what was reserved and not used (negative: use more)."""
         self._level += amount
@@ -40,7 +58,8 @@ class Limiter:
     """Admits calls to one backend.
 
     Concurrency follows AIMD: halved when the provider says "too many requests", one more for
-    every round of successes, between 1 and `max_parallel`. `clock` and `sleep` are for tests.
+    every round of successes, between 1 and `max_parallel`. Rates that the config leaves open
+    are those that the provider states in its headers. `clock` and `sleep` are for tests.
     """
 
     def __init__(
@@ -58,7 +77,14 @@ class Limiter:
         self._clock, self._sleep = clock, sleep
         self._requests = TokenBucket(rpm, clock) if rpm else None
         self._tokens = TokenBucket(tpm, clock) if tpm else None
+        self._rpm_given, self._tpm_given = rpm is not None, tpm is not None
         self._paused_until = self._last_cut = clock()
+
+    @property
+    def rates(self) -> tuple[float | None, float | None]:
+        """Requests and tokens a minute that are kept to at present; None where without bound."""
+        requests = self._requests.per_minute if self._requests else None
+        return requests, self._tokens.per_minute if self._tokens else None
 
     @asynccontextmanager
     async def slot(self, tokens: int) -> AsyncIterator[float]:
@@ -87,6 +113,26 @@ class Limiter:
             self.limit = max(1.0, self.limit / 2)
             self._last_cut = now
         self._paused_until = max(self._paused_until, now + (retry_after or 0.0))
+
+    def adopt(self, limits: RateLimits) -> None:
+        """Keep to the quota that a response stated, where the config says nothing."""
+        if limits.requests and not self._rpm_given:
+            self._requests = self._follow(self._requests, limits.requests)
+        if limits.tokens and not self._tpm_given:
+            self._tokens = self._follow(self._tokens, limits.tokens)
+
+    def _follow(self, bucket: TokenBucket | None, rate: Rate) -> TokenBucket | None:
+        if rate.per_minute is None:
+            # The quota of a day may be used up in an hour; only its end matters.
+            if rate.remaining == 0 and rate.reset_s is not None:
+                pause = min(rate.reset_s, _LONGEST_PAUSE_S)
+                self._paused_until = max(self._paused_until, self._clock() + pause)
+            return bucket
+        bucket = bucket or TokenBucket(rate.per_minute, self._clock)
+        bucket.set_rate(rate.per_minute)
+        if rate.remaining is not None:
+            bucket.cap(rate.remaining)
+        return bucket
 
     async def _enter(self) -> None:
         if self.active < int(self.limit) and not self._waiting:

@@ -17,14 +17,16 @@ from backends.base import Capabilities, Completion, ModelRequest
 from backends.chat import chat_arguments, read_completion
 from backends.openai_http import OpenAIEndpoint
 from backends.provider_errors import from_exception
+from backends.rate_headers import read_rate_limits
 from backends.structured import Mode
 from runtime.errors import ToolkitError
 from schemas.config import LiteLLMConfig
 
 logger = logging.getLogger(__name__)
 
-_DIRECT = "hosted_vllm/"
-_OPENAI_COMPATIBLE = (_DIRECT, "openai/")
+_OPENAI_COMPATIBLE = ("hosted_vllm/", "openai/")
+# OpenAI's own newer models rename parameters, which LiteLLM knows to do.
+_OPENAI_HOST = "api.openai.com"
 _PROBE_S = 3.0
 _KEY_VARIABLES = {
     "anthropic": ("ANTHROPIC_API_KEY",),
@@ -60,8 +62,8 @@ def import_litellm() -> ModuleType:
 class LiteLLMBackend:
     """One LiteLLM model id.
 
-    `hosted_vllm/…` with an `api_base` is any OpenAI-compatible endpoint and goes there directly;
-    every other id, `openai/…` among them, goes through LiteLLM.
+    `hosted_vllm/…` or `openai/…` with an `api_base` of one's own is any OpenAI-compatible endpoint
+    (vLLM, SGLang, llama.cpp, TGI) and goes there directly; every other id goes through LiteLLM.
     """
 
     def __init__(self, config: LiteLLMConfig, identity: str | None = None) -> None:
@@ -78,7 +80,7 @@ class LiteLLMBackend:
         """
         model, config = self.config.model, self.config
         known: dict[str, bool] = {"json_schema": True, "logprobs": True, "seed": True}
-        if config.api_base is None or not model.startswith(_OPENAI_COMPATIBLE):
+        if not self._is_direct:
             litellm = import_litellm()
             supported = litellm.get_supported_openai_params(model) or []
             known = {name: name in supported for name in ("logprobs", "seed")}
@@ -91,24 +93,31 @@ class LiteLLMBackend:
         self, request: ModelRequest, output: type[BaseModel], **more: Any
     ) -> Completion:
         """Ask the model once, with `more` fields in the call. Raises ToolkitError."""
-        arguments = chat_arguments(request, output, self._mode(), self.capabilities) | more
+        arguments = self.arguments(request, output) | more
         name = self.config.model
-        if name.startswith(_DIRECT) and self.config.api_base:
+        if self._is_direct:
             if self._endpoint is None:
-                self._endpoint = OpenAIEndpoint(self.config.api_base, self._key())
-            answer = await self._endpoint.chat(name.removeprefix(_DIRECT), arguments)
-            return read_completion(answer, name)
-        response = await self._through_litellm(arguments)
-        completion = read_completion(response.model_dump(), name)
+                self._endpoint = OpenAIEndpoint(self.config.api_base or "", self._key())
+            answer, headers = await self._endpoint.chat(name.split("/", 1)[1], arguments)
+            completion = read_completion(answer, name)
+            return completion.model_copy(update={"limits": read_rate_limits(headers)})
+        return self.read(await self._through_litellm(arguments))
+
+    def arguments(self, request: ModelRequest, output: type[BaseModel]) -> dict[str, Any]:
+        """Everything of the chat completion but the model. Raises ToolkitError (image)."""
+        return chat_arguments(request, output, self._mode(), self.capabilities)
+
+    def read(self, response: Any) -> Completion:
+        """LiteLLM's response as a completion with its price. Raises ToolkitError (server)."""
+        completion = read_completion(response.model_dump(), self.config.model)
         paid = completion.usage.model_copy(update={"cost_usd": self._cost(response)})
-        return completion.model_copy(update={"usage": paid})
+        stated = read_rate_limits(response._hidden_params.get("additional_headers") or {})
+        return completion.model_copy(update={"usage": paid, "limits": stated})
 
     async def check(self) -> None:
         """The key is set and the endpoint answers. Raises ToolkitError (auth, prerequisite)."""
         config = self.config
-        named = (config.api_key_env,) if config.api_key_env else ()
-        provider = _provider(config.model)
-        accepted = named or (() if config.api_base else _KEY_VARIABLES.get(provider, ()))
+        accepted = key_variables(config)
         if accepted and not any(os.environ.get(variable) for variable in accepted):
             raise ToolkitError(
                 "auth",
@@ -123,7 +132,16 @@ class LiteLLMBackend:
         if self._endpoint is not None:
             await self._endpoint.close()
         if import_litellm.cache_info().currsize:
-            await import_litellm().close_litellm_async_clients()
+            litellm = import_litellm()
+            await litellm.close_litellm_async_clients()
+            litellm.in_memory_llm_clients_cache.flush_cache()  # else closed ones are used again
+
+    @cached_property
+    def _is_direct(self) -> bool:
+        config = self.config
+        if config.api_base is None or not config.model.startswith(_OPENAI_COMPATIBLE):
+            return False
+        return urlsplit(config.api_base).hostname != _OPENAI_HOST
 
     def _mode(self) -> Mode:
         if self.config.structured != "auto":
@@ -167,7 +185,20 @@ class LiteLLMBackend:
         return float(cost or 0.0)
 
 
-def _provider(model: str) -> str:
+def key_variables(config: LiteLLMConfig) -> tuple[str, ...]:
+    """Names of the environment variables of which one must hold the key; the first is usual."""
+    if config.api_key_env:
+        return (config.api_key_env,)
+    return () if config.api_base else _KEY_VARIABLES.get(provider_name(config.model), ())
+
+
+def key_value(config: LiteLLMConfig) -> str | None:
+    """The key, from the first of its variables that is set."""
+    return next(filter(None, map(os.environ.get, key_variables(config))), None)
+
+
+def provider_name(model: str) -> str:
+    """Name of the provider of a LiteLLM model id."""
     if "/" in model:
         return model.split("/", 1)[0]
     return "anthropic" if model.startswith("claude") else "openai"

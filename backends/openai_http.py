@@ -7,6 +7,7 @@ does not need: it already speaks this format.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
@@ -23,8 +24,13 @@ class OpenAIEndpoint:
         self._key = api_key or ""
         self._session: aiohttp.ClientSession | None = None
 
-    async def chat(self, model: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """POST one request and return the response's JSON object. Raises ToolkitError."""
+    async def chat(
+        self, model: str, arguments: dict[str, Any]
+    ) -> tuple[dict[str, Any], Mapping[str, str]]:
+        """POST one request; returns the response's JSON object and its headers.
+
+        Raises ToolkitError.
+        """
         body = json.dumps({"model": model, **arguments}, ensure_ascii=False).encode()
         try:
             async with self._open_session().post(self._url, data=body) as response:
@@ -42,7 +48,7 @@ class OpenAIEndpoint:
             answer = None
         if not isinstance(answer, dict):
             raise ToolkitError("server", f"{self._url} answered with something else than JSON")
-        return answer
+        return answer, response.headers
 
     async def close(self) -> None:
         """Close the connections."""

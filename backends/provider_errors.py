@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
-from time import time
 
+from backends.rate_headers import retry_after
 from runtime.errors import ErrorKind, ToolkitError
 
 _BY_STATUS: dict[int, ErrorKind] = {
@@ -104,19 +103,4 @@ def _error(
     if kind == "auth":
         text = "the provider refused the key"  # its own words may quote parts of the key
     message = f"{model}: {' '.join(text.split())[:_SHOWN_CHARACTERS]}"
-    return ToolkitError(kind, message, _HINTS[kind], _retry_after(headers))
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds, from `Retry-After` as seconds or as an HTTP date."""
-    value = headers.get("Retry-After") or headers.get("retry-after")
-    if not value:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time())
-    except ValueError:
-        return None
+    return ToolkitError(kind, message, _HINTS[kind], retry_after(headers))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from backends.base import Backend
 from backends.cache import ResponseCache
@@ -19,6 +20,9 @@ from schemas.config import (
     OutlinesConfig,
     RulesConfig,
 )
+
+if TYPE_CHECKING:
+    from backends.batch import Batches, BatchQueue
 
 _CURES = {
     "vision": "use a vision model, set `vision: true` if this one sees images, or run with "
@@ -74,8 +78,15 @@ def check_needs(
 class Backends:
     """The clients of a run. Use as `async with Backends(config, cache, usage) as backends`."""
 
-    def __init__(self, config: Config, cache: ResponseCache, usage: UsageMeter) -> None:
+    def __init__(
+        self,
+        config: Config,
+        cache: ResponseCache,
+        usage: UsageMeter,
+        batches: Batches | None = None,
+    ) -> None:
         self.config, self.cache, self.usage = config, cache, usage
+        self._batches = batches
         self._clients: dict[str, ModelClient] = {}
 
     def client(self, agent: str) -> ModelClient:
@@ -87,8 +98,18 @@ class Backends:
         if name not in self._clients:
             profile = self.profile(agent)
             backend = open_backend(profile)
-            self._clients[name] = ModelClient(backend, profile, self.cache, self.usage)
+            self._clients[name] = ModelClient(
+                backend,
+                profile,
+                self.cache,
+                self.usage,
+                name=name,
+                batch=self._queue(name, backend),
+            )
         return self._clients[name]
+
+    def _queue(self, name: str, backend: Backend) -> BatchQueue | None:
+        return self._batches.queue(name, backend) if self._batches else None
 
     def profile(self, agent: str) -> BackendConfig:
         """The profile that `agent` uses. Raises ToolkitError (config)."""

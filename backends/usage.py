@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from backends.base import TokenUsage
 from runtime.errors import ToolkitError
+from schemas.config import Price
+
+_ROUNDING_USD = 1e-9
 
 
 @dataclass
@@ -33,6 +37,14 @@ class Usage:
     cost_usd: float = 0.0
 
 
+def priced(tokens: TokenUsage, price: Price | None) -> TokenUsage:
+    """At `price` where the config has one, else as the driver knew it."""
+    if price is None:
+        return tokens
+    cost = tokens.prompt_tokens * price.input + tokens.completion_tokens * price.output
+    return tokens.model_copy(update={"cost_usd": cost / 1e6})
+
+
 _SCOPES: ContextVar[tuple[Usage, ...]] = ContextVar("usage_scopes", default=())
 
 
@@ -40,12 +52,17 @@ _SCOPES: ContextVar[tuple[Usage, ...]] = ContextVar("usage_scopes", default=())
 class UsageMeter:
     """Counts a run's calls and keeps its budget.
 
-    `spent_before_usd` is what earlier sessions of the same run spent of `budget_usd`.
+    `spent_before_usd` is what earlier sessions of the same run spent of `budget_usd`. `pay` is
+    told the backend and the usage of every answer before it is used.
     """
 
     budget_usd: float | None = None
     spent_before_usd: float = 0.0
+    pay: Callable[[str, TokenUsage], None] | None = None
     total: Usage = field(default_factory=Usage)
+    _reserved: list[float] = field(default_factory=list)
+    _dearest: dict[str, float] = field(default_factory=dict)
+    _waiting: list[asyncio.Future[None]] = field(default_factory=list)
 
     @contextmanager
     def scope(self) -> Iterator[Usage]:
@@ -62,20 +79,55 @@ class UsageMeter:
         for usage in (self.total, *_SCOPES.get()):
             setattr(usage, counter, getattr(usage, counter) + 1)
 
-    def charge(self, tokens: TokenUsage) -> None:
-        """Add the tokens and dollars of one answer."""
+    def charge(self, tokens: TokenUsage, backend: str = "") -> None:
+        """Add the tokens and dollars of one answer of `backend`."""
         for usage in (self.total, *_SCOPES.get()):
             usage.prompt_tokens += tokens.prompt_tokens
             usage.completion_tokens += tokens.completion_tokens
             usage.cost_usd += tokens.cost_usd
+        self._dearest[backend] = max(self._dearest.get(backend, 0.0), tokens.cost_usd)
+        if self.pay:
+            self.pay(backend, tokens)
+
+    @property
+    def spent_usd(self) -> float:
+        """What the run has paid, earlier sessions included."""
+        return self.spent_before_usd + self.total.cost_usd
+
+    @asynccontextmanager
+    async def admitted(self, backend: str, worst_usd: float) -> AsyncIterator[None]:
+        """Hold the money of one call while it is in flight.
+
+        It is held to cost what the dearest answer of `backend` did, before the first one
+        `worst_usd`. Where that may be too much, it waits for the calls in flight; a call alone
+        in flight may always go. Raises ToolkitError (budget) once the money is spent.
+        """
+        if self.budget_usd is None:
+            yield
+            return
+        while True:
+            self.check_budget()
+            expected = self._dearest.get(backend, worst_usd)
+            held = self.spent_usd + sum(self._reserved)
+            if not self._reserved or held + expected <= self.budget_usd + _ROUNDING_USD:
+                break
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            await turn
+        self._reserved.append(expected)
+        try:
+            yield
+        finally:
+            self._reserved.remove(expected)
+            waiting, self._waiting = self._waiting, []
+            for turn in waiting:
+                if not turn.done():
+                    turn.set_result(None)
 
     def check_budget(self) -> None:
-        """Raises ToolkitError (budget) once the money is spent.
-
-        Called before each call, so a run overshoots by the calls then in flight at most.
-        """
-        spent = self.spent_before_usd + self.total.cost_usd
-        if self.budget_usd is not None and spent >= self.budget_usd:
+        """Raises ToolkitError (budget) once the money is spent."""
+        spent = self.spent_usd
+        if self.budget_usd is not None and spent >= self.budget_usd - _ROUNDING_USD:
             raise ToolkitError(
                 "budget",
                 f"the budget of ${self.budget_usd:.2f} is spent (${spent:.4f})",

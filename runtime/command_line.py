@@ -30,6 +30,7 @@ class CommandOptions:
     seed: int | None
     concurrency: int
     dry_run: bool
+    batch: bool
     max_cost: float | None
     max_error_rate: float | None
     retry_rejected: bool
@@ -76,6 +77,8 @@ def build_parser(prog: str, description: str) -> argparse.ArgumentParser:
     add("--concurrency", metavar="N", type=positive_int, default=64,
         help="records in flight (default: 64)")  # fmt: skip
     add("--dry-run", action="store_true", help="check everything, count the calls, make none")
+    add("--batch", action="store_true",
+        help="hand calls in as batches, at half the price; again to collect (exit 75)")  # fmt: skip
     add("--max-cost", metavar="USD", type=_positive_float, help="stop when this much is spent")
     add("--max-error-rate", metavar="X", type=share,
         help="stop when more than this share of the records fails, 0 to 1")  # fmt: skip

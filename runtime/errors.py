@@ -17,6 +17,8 @@ ErrorKind = Literal[
 
 EXIT_OK, EXIT_INPUT, EXIT_PREREQUISITE, EXIT_BUDGET, EXIT_ERROR_RATE = 0, 2, 3, 4, 5
 EXIT_INTERRUPTED = 130
+EXIT_PENDING = 75
+"""EX_TEMPFAIL of sysexits.h: batches are under way, the same command goes on later."""
 
 _ABORTING = {
     "config": EXIT_INPUT,
@@ -29,6 +31,10 @@ _ABORTING = {
 }
 _RETRYABLE = {"rate_limited", "timeout", "connection", "server"}
 _CORRECTABLE = {"malformed", "schema", "semantic"}
+
+
+class PendingError(Exception):
+    """The answer will come with a batch; the record is taken up again by a later start."""
 
 
 class ToolkitError(Exception):

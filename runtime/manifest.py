@@ -36,6 +36,9 @@ class Execution:
     cost_usd: float
     latency_s: Mapping[str, float]
     """Mean seconds of a live call of each step."""
+    spend: Mapping[str, Mapping[str, Any]]
+    """What each backend was paid, by its name: model, the variable of its key, answers, tokens,
+    US dollars."""
 
 
 def build_manifest(
@@ -98,6 +101,7 @@ def _execution(execution: Execution) -> dict[str, Any]:
         "completion_tokens": execution.completion_tokens,
         "cost_usd": round(execution.cost_usd, 6),
         "latency_s": {step: round(mean, 4) for step, mean in execution.latency_s.items()},
+        "spend": {name: dict(spend) for name, spend in sorted(execution.spend.items())},
     }
 
 

@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from runtime.errors import ToolkitError
+from runtime.errors import PendingError, ToolkitError
 from runtime.store import Failure, Outcome, OutcomeStore
 
 _GATE_MINIMUM = 20
@@ -40,10 +40,12 @@ class RunPolicy:
 
 @dataclass
 class RunSummary:
-    """Counts of this process: `resumed` records had their outcome from an earlier one."""
+    """Counts of this process: `resumed` records had their outcome from an earlier one,
+    `pending` ones wait for a batch and have none yet."""
 
     done: int = 0
     resumed: int = 0
+    pending: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -65,9 +67,10 @@ async def run_agent(
 
     `progress` is called a few times a second; `usage` once for each finished record, with its
     id, for the numbers stored with the outcome. A ToolkitError without exit code becomes the
-    record's failure. Raises any other error after cancelling what is in flight: a ToolkitError
-    that ends the run, ToolkitError("error_rate") past the policy's share (after at least 20
-    records), programming errors as they are. Outcomes stored so far are kept in any case.
+    record's failure; a PendingError leaves it without an outcome. Raises any other error after
+    cancelling what is in flight: a ToolkitError that ends the run, ToolkitError("error_rate")
+    past the policy's share (after at least 20 records), programming errors as they are.
+    Outcomes stored so far are kept in any case.
     """
     run = _Run(process, enumerate(items), store, policy, usage)
     ticker = asyncio.create_task(_tick(run.summary, progress)) if progress else None
@@ -106,9 +109,11 @@ class _Run(Generic[Item]):
                 if self.summary.resumed % _SKIPS_BETWEEN_YIELDS == 0:
                     await asyncio.sleep(0)
                 continue
-            self._record(await self._outcome(index, item))
+            outcome = await self._outcome(index, item)
+            if outcome is not None:
+                self._record(outcome)
 
-    async def _outcome(self, index: int, item: Item) -> Outcome:
+    async def _outcome(self, index: int, item: Item) -> Outcome | None:
         value, failure = None, None
         try:
             value = (await self.process(item)).model_dump(mode="json")
@@ -116,7 +121,11 @@ class _Run(Generic[Item]):
             if error.exit_code is not None:
                 raise
             failure = Failure(kind=error.kind, reason=error.message, hint=error.hint)
+        except PendingError:
+            self.summary.pending += 1
         usage = dict(self.usage(item.id)) if self.usage else {}
+        if value is None and failure is None:
+            return None
         return Outcome(id=item.id, index=index, value=value, failure=failure, usage=usage)
 
     def _record(self, outcome: Outcome) -> None:

@@ -20,12 +20,16 @@ class Price(StrictModel):
 
 
 class BackendConfig(StrictModel):
-    """Fields every driver takes: limits and the sampling of its calls."""
+    """Fields every driver takes: limits and the sampling of its calls.
+
+    An endpoint that answers nothing is waited for up to `dead_after_s`; then the run stops.
+    """
 
     max_parallel: Positive = 16
     rpm: Positive | None = None
     tpm: Positive | None = None
     timeout_s: Annotated[float, Field(gt=0)] = 120.0
+    dead_after_s: Annotated[float, Field(gt=0)] = 600.0
     price: Price | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
     max_tokens: Positive = 2048
@@ -38,7 +42,10 @@ class RulesConfig(BackendConfig):
 
 
 class LiteLLMConfig(BackendConfig):
-    """Any model LiteLLM can reach: `model` is its id, `api_base` an own endpoint."""
+    """Any model LiteLLM can reach: `model` is its id, `api_base` an own endpoint.
+
+    A call of `--batch` costs `batch_price` of what a live one does.
+    """
 
     driver: Literal["litellm"]
     model: str
@@ -47,6 +54,7 @@ class LiteLLMConfig(BackendConfig):
     structured: StructuredMode = "auto"
     vision: bool | None = None
     logprobs: bool | None = None
+    batch_price: Annotated[float, Field(ge=0)] = 0.5
 
 
 class LlamaCppConfig(BackendConfig):

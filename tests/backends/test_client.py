@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from backends.base import Completion, TokenUsage
+from backends.breaker import Breaker
 from backends.cache import ResponseCache
 from backends.client import ModelClient, Parsed
 from backends.fake import FakeBackend, Script
@@ -27,17 +28,26 @@ class Setup:
 
     def __init__(self, cache: ResponseCache, script: Script, **options: Any) -> None:
         self.waits: list[float] = []
+        self.now = 0.0
         self.usage = UsageMeter(budget_usd=options.pop("budget_usd", None))
         self.backend = FakeBackend(script, delay_s=options.pop("delay_s", 0.0))
         config = FakeConfig(driver="fake", **options)
         limiter = Limiter(config.max_parallel, config.rpm, config.tpm, lambda: 0.0, self.wait)
         limiter = limiter if config.rpm or config.tpm else Limiter(config.max_parallel)
+        breaker = Breaker("fake", config.dead_after_s, lambda: self.now, self.wait)
         self.client = ModelClient(
-            self.backend, config, cache, self.usage, limiter=limiter, sleep=self.wait
+            self.backend,
+            config,
+            cache,
+            self.usage,
+            limiter=limiter,
+            breaker=breaker,
+            sleep=self.wait,
         )
 
     async def wait(self, seconds: float) -> None:
         self.waits.append(seconds)
+        self.now += seconds
         await asyncio.sleep(0)
 
     async def ask(self, prediction: str = "couch", **options: Any) -> Parsed[CategoryAnswer]:
@@ -187,11 +197,40 @@ def test_semantic_check_gets_a_correction_and_guards_the_cache(cache: ResponseCa
     assert (always_good.total.cached, always_good.total.calls) == (0, 3)
 
 
-@pytest.mark.parametrize("kind", ["timeout", "connection", "server"])
+@pytest.mark.parametrize("kind", ["timeout", "server"])
 def test_transient_failures_get_five_tries(cache: ResponseCache, kind: str) -> None:
     setup = Setup(cache, [{"$fault": kind}])
     assert setup.error().kind == kind
     assert (setup.total.calls, setup.total.retries, len(setup.waits)) == (5, 4, 4)
+
+
+def test_dead_endpoint_uses_up_no_attempts_and_goes_on_when_it_answers(
+    cache: ResponseCache,
+) -> None:
+    def dead_at_first(request: Any, output: Any) -> Any:
+        return {"$fault": "connection"} if setup.total.calls <= 40 else GOOD
+
+    setup = Setup(cache, dead_at_first, max_parallel=4)
+
+    async def many() -> list[Any]:
+        return await asyncio.gather(*(setup.ask(str(n)) for n in range(30)), return_exceptions=True)
+
+    assert all(isinstance(outcome, Parsed) for outcome in asyncio.run(many()))
+    total = setup.total
+    assert total.calls == 70 == total.requests + total.retries
+    assert setup.now > 60, "the tries lie up to 30 s apart"
+
+
+def test_endpoint_that_stays_dead_ends_the_run_and_no_record(cache: ResponseCache) -> None:
+    setup = Setup(cache, [{"$fault": "server"}], max_parallel=4, dead_after_s=60)
+
+    async def many() -> list[Any]:
+        return await asyncio.gather(*(setup.ask(str(n)) for n in range(30)), return_exceptions=True)
+
+    outcomes = asyncio.run(many())
+    assert {outcome.kind for outcome in outcomes} == {"prerequisite"}
+    assert "scripted fault: server" in outcomes[0].message
+    assert outcomes[0].exit_code == 3
 
 
 def test_rate_limit_gets_six_tries_waits_as_asked_and_halves_concurrency(
@@ -254,7 +293,7 @@ def test_price_of_the_config_counts(cache: ResponseCache) -> None:
     assert (setup.total.prompt_tokens, setup.total.completion_tokens) == (1000, 100)
 
 
-def test_budget_is_overshot_by_the_calls_in_flight_at_most(cache: ResponseCache) -> None:
+def test_budget_is_kept_to_the_call_once_an_answer_told_the_price(cache: ResponseCache) -> None:
     setup = Setup(
         cache,
         [paid()],
@@ -271,8 +310,37 @@ def test_budget_is_overshot_by_the_calls_in_flight_at_most(cache: ResponseCache)
     outcomes = asyncio.run(many())
     errors = [outcome for outcome in outcomes if isinstance(outcome, ToolkitError)]
     assert {error.kind for error in errors} == {"budget"}
-    assert 10 <= setup.total.calls <= 11
-    assert len(errors) == 30 - setup.total.calls
+    assert setup.total.calls == 10
+    assert len(errors) == 20
+
+
+def test_first_calls_are_held_to_cost_what_they_may_at_most(cache: ResponseCache) -> None:
+    # 64 tokens at $1000 a million are $0.064 at most: one call at a time.
+    price = {"input": 0.0, "output": 1000.0}
+    usage = TokenUsage(prompt_tokens=10, completion_tokens=60)
+    answer = Completion(text='{"decision": "is_a"}', model="fake", usage=usage)
+    setup = Setup(cache, [answer], budget_usd=0.1, max_parallel=16, price=price, delay_s=0.001)
+
+    async def many() -> list[Any]:
+        asked = (setup.ask(str(number)) for number in range(16))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    asyncio.run(many())
+    assert setup.total.calls == 2
+    assert setup.total.cost_usd == pytest.approx(0.12), "the last call may cross the line"
+
+
+def test_failed_calls_give_their_money_back(cache: ResponseCache) -> None:
+    fault = {"$fault": "bad_request"}
+    price = {"input": 0.0, "output": 1000.0}
+    setup = Setup(cache, [fault], budget_usd=0.1, max_parallel=4, price=price, delay_s=0.001)
+
+    async def many() -> list[Any]:
+        asked = (setup.ask(str(number)) for number in range(16))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    assert {error.kind for error in asyncio.run(many())} == {"bad_request"}
+    assert (setup.total.calls, setup.usage._reserved) == (16, [])
 
 
 def test_budget_knows_what_was_spent_before() -> None:

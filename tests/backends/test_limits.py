@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.limits import Limiter, TokenBucket
+from backends.rate_headers import Rate, RateLimits
 
 
 class Clock:
@@ -130,3 +131,40 @@ def test_slot_given_to_a_waiter_in_the_moment_of_its_cancellation_is_passed_on()
         assert limiter.active == 0
 
     asyncio.run(main())
+
+
+def stated(per_minute: int | None, remaining: int | None, reset_s: float | None) -> RateLimits:
+    return RateLimits(Rate(per_minute, remaining, reset_s), None)
+
+
+def test_stated_rate_is_adopted_and_follows_what_is_stated_next() -> None:
+    clock = Clock()
+    limiter = Limiter(1, clock=clock, sleep=clock.sleep)
+    limiter.adopt(stated(60, 60, None))
+    assert starts(limiter, 3) == [100.0, 101.0, 102.0]
+    limiter.adopt(stated(600, None, None))
+    assert limiter.rates == (600, None)
+
+
+def test_what_others_used_of_the_key_is_not_there() -> None:
+    clock = Clock()
+    limiter = Limiter(1, clock=clock, sleep=clock.sleep)
+    limiter.adopt(stated(600, 0, 1.0))
+    assert starts(limiter, 1) == [pytest.approx(100.1)]
+
+
+def test_rate_of_the_config_wins_over_what_is_stated() -> None:
+    limiter = Limiter(1, rpm=30, tpm=500)
+    limiter.adopt(RateLimits(Rate(6000, 0, None), Rate(10**6, 0, None)))
+    assert limiter.rates == pytest.approx((30, 500))
+
+
+def test_used_up_quota_of_a_day_pauses_until_its_end_or_ten_minutes() -> None:
+    clock = Clock()
+    limiter = Limiter(4, clock=clock, sleep=clock.sleep)
+    limiter.adopt(stated(None, 3, 9000.0))
+    assert (limiter.rates, starts(limiter, 1)) == ((None, None), [100.0])
+    limiter.adopt(stated(None, 0, 30.0))
+    assert starts(limiter, 1) == [130.0]
+    limiter.adopt(stated(None, 0, 9000.0))
+    assert starts(limiter, 1) == [730.0]

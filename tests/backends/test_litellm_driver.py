@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from schemas.judgement import CategoryAnswer
 from tests.backends.conftest import category_request
 from tests.servers.openai_server import OpenAIServer, Settings, running
 
-PATHS = pytest.mark.parametrize("model", ["hosted_vllm/test", "openai/test"])
+# Directly, twice; and through LiteLLM.
+PATHS = pytest.mark.parametrize("model", ["hosted_vllm/test", "openai/test", "custom_openai/test"])
 
 
 def config(model: str, api_base: str | None, **options: Any) -> LiteLLMConfig:
@@ -131,6 +133,51 @@ def test_key_is_sent_and_never_shown(model: str, monkeypatch: pytest.MonkeyPatch
     assert isinstance(error, ToolkitError)
     assert error.kind == "auth" and error.exit_code == 3
     assert "sk-secret" not in str(error)
+
+
+@PATHS
+def test_stated_quota_is_kept_to(model: str, cache: ResponseCache) -> None:
+    headers = {
+        "x-ratelimit-limit-requests": "1200",
+        "x-ratelimit-remaining-requests": "1199",
+        "x-ratelimit-reset-requests": "50ms",
+    }
+
+    async def burst(api_base: str, **options: Any) -> float:
+        profile = config(model, api_base, **options)
+        backend = LiteLLMBackend(profile)
+        client = ModelClient(backend, profile, cache, UsageMeter())
+        await client.structured(category_request(f"first {options}"), CategoryAnswer)
+        started = time.monotonic()
+        asked = (category_request(f"{number} {options}") for number in range(24))
+        await asyncio.gather(*(client.structured(r, CategoryAnswer) for r in asked))
+        await backend.close()
+        return time.monotonic() - started
+
+    with running(Settings(headers=headers)) as (_, api_base):
+        # 20 a second, a second's worth at once: the other four wait 50 ms each.
+        assert asyncio.run(burst(api_base)) > 0.19
+        profile = config(model, api_base, rpm=60_000)
+        backend = LiteLLMBackend(profile)
+        limiter = ModelClient(backend, profile, cache, UsageMeter()).limiter
+        quota = answered(model, api_base).limits
+        assert quota is not None and quota.requests is not None
+        assert quota.requests.per_minute == 1200
+        limiter.adopt(quota)
+        assert limiter.rates == (60_000, None), "the config wins"
+
+
+@PATHS
+def test_one_backend_closes_and_another_is_opened_in_the_same_loop(model: str) -> None:
+    async def twice(api_base: str) -> None:
+        for _ in range(2):
+            backend = LiteLLMBackend(config(model, api_base))
+            await backend.complete(category_request(), CategoryAnswer)
+            await backend.close()
+
+    with running() as (server, api_base):
+        asyncio.run(twice(api_base))
+    assert server.stats["answered"] == 2
 
 
 @PATHS

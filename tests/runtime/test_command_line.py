@@ -23,21 +23,22 @@ def parse(*words: str) -> CommandOptions:
 def test_only_input_and_output_are_required() -> None:
     assert parse() == CommandOptions(
         input=Path("in.jsonl"), output=Path("out"), config=None, backends=(), limit=None,
-        seed=None, concurrency=64, dry_run=False, max_cost=None, max_error_rate=None,
-        retry_rejected=False, overwrite=False, allow_remote_images=False, own=Namespace(),
+        seed=None, concurrency=64, dry_run=False, batch=False, max_cost=None,
+        max_error_rate=None, retry_rejected=False, overwrite=False,
+        allow_remote_images=False, own=Namespace(),
     )  # fmt: skip
 
 
 def test_every_flag_arrives() -> None:
     words = (
         "--config c.yaml --backend rules --backend rsr=gemini --limit 5 --seed 0 --concurrency 8 "
-        "--dry-run --max-cost 2.5 --max-error-rate 1 --retry-rejected --overwrite "
+        "--dry-run --batch --max-cost 2.5 --max-error-rate 1 --retry-rejected --overwrite "
         "--allow-remote-images"
     )
     assert parse(*words.split()) == CommandOptions(
         input=Path("in.jsonl"), output=Path("out"), config=Path("c.yaml"),
         backends=("rules", "rsr=gemini"), limit=5, seed=0, concurrency=8, dry_run=True,
-        max_cost=2.5, max_error_rate=1.0, retry_rejected=True, overwrite=True,
+        batch=True, max_cost=2.5, max_error_rate=1.0, retry_rejected=True, overwrite=True,
         allow_remote_images=True, own=Namespace(),
     )  # fmt: skip
 

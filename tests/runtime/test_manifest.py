@@ -19,7 +19,7 @@ def build(**execution: Any) -> dict[str, Any]:
     numbers = {
         "resumed_records": 0, "live_calls": 12, "cached_calls": 3, "retries": 1,
         "prompt_tokens": 100, "completion_tokens": 20, "cost_usd": 0.1 + 0.2,
-            "latency_s": {"rsr": 0.25},
+            "latency_s": {"rsr": 0.25}, "spend": {"gemini": {"answers": 12}},
     }  # fmt: skip
     command = ["agents.rsr", "in.jsonl", "--output", "/home/ada/out", "http://ada:pw@host/"]
     started = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -27,6 +27,7 @@ from typing import Any, Literal
 from aiohttp import web
 
 from tests.servers.answers import Answers
+from tests.servers.batches import BatchRoutes
 
 FAULTS = ("rate_429", "error_500", "hang", "truncation", "refusal", "broken_json")
 MAX_BODY = 64 * 2**20
@@ -46,6 +47,9 @@ class Settings:
     retry_after_s: float = 0.05
     log: str | None = None
     api_key: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    batch_polls: int = 1
+    """How often a batch says that it is under way before it has ended."""
 
 
 class OpenAIServer:
@@ -67,6 +71,7 @@ class OpenAIServer:
         app = web.Application(client_max_size=MAX_BODY)
         app.router.add_post("/v1/chat/completions", self.chat)
         app.router.add_get("/stats", self.show_stats)
+        BatchRoutes(self).add_to(app)
         return app
 
     async def show_stats(self, request: web.Request) -> web.Response:
@@ -91,7 +96,7 @@ class OpenAIServer:
         settings = self.settings
         digest = hashlib.sha256(raw).hexdigest()
         self.attempts[digest] += 1
-        fault = self._fault(digest, self.attempts[digest])
+        fault = self.fault(digest, self.attempts[digest])
         self.stats["requests"] += 1
         self.first_s, self.last_s = self.first_s or time.monotonic(), time.monotonic()
         self.stats[fault or "answered"] += 1
@@ -107,10 +112,16 @@ class OpenAIServer:
         if fault == "hang":
             await asyncio.sleep(3600)
         body = json.loads(raw)
-        self.bodies.append(body)
-        return web.json_response(response(body, await self._answers.text(body), fault, digest))
+        return web.json_response(await self.answer(body, fault, digest), headers=settings.headers)
 
-    def _fault(self, digest: str, attempt: int) -> str | None:
+    async def answer(
+        self, body: dict[str, Any], fault: str | None = None, digest: str = ""
+    ) -> dict[str, Any]:
+        """A chat-completions response to `body`."""
+        self.bodies.append(body)
+        return response(body, await self._answers.text(body), fault, digest)
+
+    def fault(self, digest: str, attempt: int) -> str | None:
         drawn = hashlib.sha256(f"{self.settings.seed}:{digest}:{attempt}".encode()).digest()
         point = int.from_bytes(drawn[:8], "big") / 2**64
         for name in FAULTS:
@@ -237,6 +248,8 @@ def main() -> None:
     parser.add_argument("--captions", type=_json_file, default={})
     parser.add_argument("--log")
     parser.add_argument("--api-key")
+    parser.add_argument("--batch-polls", type=int, default=1)
+    parser.add_argument("--headers", type=json.loads, default={})
     options = vars(parser.parse_args())
     port, port_file = options.pop("port"), options.pop("port_file")
     asyncio.run(_serve(Settings(**options), port, port_file))

@@ -1,0 +1,74 @@
+"""`--batch`, one start of the command: collect what has come, go as far as it reaches, hand in."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from backends.batch_store import STORE
+from backends.registry import Backends
+from backends.usage import UsageMeter
+from runtime.errors import ToolkitError
+from schemas.config import Config
+
+_AGAIN = "run the same command again to collect them"
+
+
+class BatchRounds:
+    """The batches of a run in its output directory."""
+
+    def __init__(self, directory: Path, usage: UsageMeter) -> None:
+        from backends.batch import Batches
+
+        self.batches = Batches(directory, usage)
+
+    async def begin(self, backends: Backends, steps: Iterable[str]) -> bool:
+        """Collect; whether there is something to go on with. Raises ToolkitError."""
+        for step in steps:
+            backends.client(step)  # each opens its queue
+        store = self.batches.store
+        if not store.open_batches() or await self.batches.collect():
+            return True
+        print(f"{store.count_submitted():,} requests are in batches that have not ended; {_AGAIN}")
+        self.batches.close(complete=False)
+        return False
+
+    async def end(self, pending: int) -> None:
+        """Hand in what is new; nothing is left to do where no record is pending.
+
+        Raises ToolkitError.
+        """
+        if not pending:
+            self.batches.close(complete=True)
+            return
+        await self.batches.submit()
+        store = self.batches.store
+        print(
+            f"{pending:,} records wait for the answers to {store.count_submitted():,} requests in "
+            f"batches; {_AGAIN}"
+        )
+        if left := store.count_queued():
+            print(f"{left:,} requests more wait until the budget allows another batch")
+        self.batches.close(complete=False)
+
+
+def warn_of_batches(directory: Path) -> None:
+    """Say that batches are under way whose answers a run without `--batch` does not use."""
+    if (directory / STORE).exists():
+        print(
+            "batches of this run were handed in; without --batch their answers are not used",
+            file=sys.stderr,
+        )
+
+
+def require_batches(config: Config, steps: Iterable[str]) -> None:
+    """Raises ToolkitError (config) where no backend of these steps takes batches."""
+    from backends.batch import has_batches
+
+    if not any(has_batches(config.backend(step)) for step in steps):
+        raise ToolkitError(
+            "config",
+            "--batch: no backend in use takes batches",
+            "put an agent on an openai/, anthropic/ or gemini/ model, or leave --batch out",
+        )

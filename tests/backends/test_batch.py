@@ -1,0 +1,206 @@
+"""Batches across kills: which of them the provider has, and what becomes of their requests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backends.batch import Batches
+from backends.batch_apis import Ended, Lines
+from backends.batch_store import Answered, BatchStore
+from backends.litellm_driver import LiteLLMBackend
+from backends.usage import UsageMeter
+from runtime.errors import PendingError, ToolkitError
+from schemas.config import LiteLLMConfig
+from schemas.judgement import CategoryAnswer
+from tests.backends.conftest import category_request
+
+CONFIG = LiteLLMConfig(driver="litellm", model="openai/test", api_base="http://127.0.0.1:9/v1")
+
+
+class Provider:
+    """A batch API in memory that can lose connections."""
+
+    most_requests, most_bytes = 3, 10**9
+
+    def __init__(self) -> None:
+        self.batches: dict[str, Lines] = {}
+        self.lost: ToolkitError | None = None
+        self.takes_it = True
+
+    async def submit(self, token: str, lines: Lines) -> str:
+        if self.takes_it:
+            self.batches[token] = lines
+        if self.lost:
+            raise self.lost
+        return token
+
+    async def find(self, token: str) -> str | None:
+        return token if token in self.batches else None
+
+    async def fetch(self, batch_id: str) -> Ended | None:
+        return Ended([Answered(key, 200, CHAT) for key, _ in self.batches[batch_id]], "")
+
+
+CHAT: dict[str, Any] = {
+    "id": "c",
+    "object": "chat.completion",
+    "created": 0,
+    "model": "test",
+    "choices": [
+        {
+            "index": 0,
+            "message": {"role": "assistant", "content": '{"decision": "is_a"}'},
+            "finish_reason": "stop",
+        }
+    ],
+    "usage": {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10},
+}
+
+
+@pytest.fixture
+def batches(tmp_path: Path) -> Iterator[Batches]:
+    yield opened(tmp_path)
+
+
+def opened(folder: Path, usage: UsageMeter | None = None) -> Batches:
+    batches = Batches(folder, usage or UsageMeter())
+    queue = batches.queue("q", LiteLLMBackend(CONFIG))
+    assert queue is not None
+    queue.api = Provider()
+    return batches
+
+
+def provider(batches: Batches) -> Provider:
+    api = batches._queues["q"].api
+    assert isinstance(api, Provider)
+    return api
+
+
+async def take(batches: Batches, prediction: str = "couch") -> Any:
+    return await batches._queues["q"].take(category_request(prediction), CategoryAnswer, 0.1)
+
+
+async def queue(batches: Batches, *predictions: str) -> None:
+    for prediction in predictions:
+        with pytest.raises(PendingError):
+            await take(batches, prediction)
+
+
+def test_each_answer_is_paid_for_once_also_where_nobody_takes_it(tmp_path: Path) -> None:
+    usage = UsageMeter()
+    batches = opened(tmp_path, usage)
+
+    async def main() -> None:
+        await queue(batches, "couch", "couch", "settee")
+        await batches.submit()
+        assert await batches.collect()
+        completion = await take(batches)
+        assert completion.text == '{"decision": "is_a"}'
+        assert completion.usage.prompt_tokens == 7
+        assert await batches.collect() is False
+        assert (usage.total.calls, usage.total.prompt_tokens) == (2, 14)
+
+    asyncio.run(main())
+
+
+def test_batches_hold_what_the_provider_takes(batches: Batches) -> None:
+    async def main() -> None:
+        await queue(batches, *"abcdefg")
+        await batches.submit()
+        assert [len(lines) for lines in provider(batches).batches.values()] == [3, 3, 1]
+        provider(batches).most_bytes = 1
+        await queue(batches, "h", "i")
+        await batches.submit()
+        assert [len(lines) for lines in provider(batches).batches.values()][3:] == [1, 1]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("takes_it", [True, False])
+def test_batch_whose_acknowledgement_was_lost_is_looked_for(
+    batches: Batches, takes_it: bool
+) -> None:
+    async def main() -> None:
+        api = provider(batches)
+        api.lost, api.takes_it = ToolkitError("connection", "lost"), takes_it
+        await queue(batches, "couch")
+        with pytest.raises(ToolkitError, match="lost"):
+            await batches.submit()
+        api.lost, api.takes_it = None, True
+        assert await batches.collect()
+        if not takes_it:
+            await batches.submit()
+            assert await batches.collect()
+        assert len(api.batches) == 1, "neither lost nor handed in twice"
+        assert (await take(batches)).text
+
+    asyncio.run(main())
+
+
+def test_refused_batch_leaves_its_requests_queued(batches: Batches) -> None:
+    async def main() -> None:
+        api = provider(batches)
+        api.lost, api.takes_it = ToolkitError("auth", "no"), False
+        await queue(batches, "couch")
+        with pytest.raises(ToolkitError, match="no"):
+            await batches.submit()
+        assert (batches.store.count_queued(), batches.store.open_batches()) == (1, [])
+
+    asyncio.run(main())
+
+
+def test_open_batches_count_against_the_budget(tmp_path: Path) -> None:
+    batches = opened(tmp_path, UsageMeter(budget_usd=0.125))
+
+    async def main() -> None:
+        await queue(batches, *"abc")
+        await batches.submit()
+        await batches.submit()
+        assert batches.store.count_submitted() == 2
+        assert batches.store.reserved_usd() == pytest.approx(0.1)
+        assert batches.store.count_queued() == 1
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(400, "bad_request"), (413, "context_too_long"), (401, "auth")]
+)
+def test_line_that_was_refused_is_not_sent_again(
+    batches: Batches, status: int, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(self: Provider, batch_id: str) -> Ended:
+        lines = self.batches[batch_id]
+        return Ended([Answered(key, status, {"message": "why"}) for key, _ in lines], "")
+
+    monkeypatch.setattr(Provider, "fetch", refuse)
+
+    async def main() -> None:
+        await queue(batches, "couch")
+        await batches.submit()
+        await batches.collect()
+        with pytest.raises(ToolkitError) as raised:
+            await take(batches)
+        assert raised.value.kind == kind
+
+    asyncio.run(main())
+
+
+def test_requests_outlive_the_process(tmp_path: Path) -> None:
+    store = BatchStore(tmp_path)
+    store.queue("k", "q", {"messages": [{"content": "ä"}]}, 0.5)
+    store.close()
+    store = BatchStore(tmp_path)
+    (queued,) = store.queued("q")
+    assert queued == ("k", {"messages": [{"content": "ä"}]}, 0.5)
+    store.begin("q", "t", ["k"])
+    store.close()
+    store = BatchStore(tmp_path)
+    assert [batch[1:] for batch in store.open_batches()] == [("q", "t", None)]
+    store.remove()
+    assert list(tmp_path.iterdir()) == []

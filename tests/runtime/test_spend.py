@@ -1,0 +1,42 @@
+"""The ledger adds up over sessions, and what was written is there after a kill."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from runtime.spend import SPEND, Spend, SpendLedger
+
+
+def test_adds_up_over_sessions_by_backend(tmp_path: Path) -> None:
+    for _ in range(3):
+        with SpendLedger(tmp_path) as ledger:
+            ledger.add("gemini", 100, 10, 0.25)
+            ledger.add("qwen", 7, 1, 0.0)
+    with SpendLedger(tmp_path) as ledger:
+        assert ledger.spends == {
+            "gemini": Spend(answers=3, prompt_tokens=300, completion_tokens=30, cost_usd=0.75),
+            "qwen": Spend(answers=3, prompt_tokens=21, completion_tokens=3),
+        }
+        assert (ledger.cost_usd, ledger.is_new) == (0.75, False)
+
+
+def test_every_answer_is_on_disk_at_once_and_whole(tmp_path: Path) -> None:
+    with SpendLedger(tmp_path) as ledger:
+        assert ledger.is_new
+        for cost in (0.1, 0.2, 0.7, 1e-9, 0.3):  # their sums are longer and shorter texts
+            ledger.add("a", 1, 1, cost)
+            on_disk = json.loads((tmp_path / SPEND).read_text())
+            assert on_disk["a"]["cost_usd"] == ledger.cost_usd
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"a": 1}', '{"a": {"cost": 1}}', "\x00" * 40])
+def test_unreadable_ledger_counts_as_new(tmp_path: Path, text: str) -> None:
+    (tmp_path / SPEND).write_text(text)
+    with SpendLedger(tmp_path) as ledger:
+        assert ledger.is_new
+        ledger.add("a", 1, 1, 0.5)
+    with SpendLedger(tmp_path) as ledger:
+        assert ledger.cost_usd == 0.5
