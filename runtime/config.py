@@ -76,24 +76,30 @@ def _plain_yaml(path: Path) -> Any:
         raise ToolkitError("config", message, "check the path after --config") from error
     except RecursionError:
         raise ToolkitError("config", f"{path}: nested too deeply", _HINT) from None
-    except (yaml.YAMLError, ValueError) as error:  # a date or a number that is none: ValueError
+    except ToolkitError:
+        raise
+    except Exception as error:  # of any type: a date or a number that is none, a tag out of place
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}" if mark else str(path)
         reason = getattr(error, "problem", None) or " ".join(str(error).split())
         raise ToolkitError("config", f"{place}: not valid YAML: {reason[:200]}", _HINT) from None
-    if any(number > _MAX_VALUES for number, _ in enumerate(_values(data))):
-        message = f"{path}: more than {_MAX_VALUES:,} values, with those that aliases repeat"
-        raise ToolkitError("config", message, _HINT)
+    for number, value in enumerate(_values(data)):
+        if number > _MAX_VALUES:
+            message = f"{path}: more than {_MAX_VALUES:,} values, with those that aliases repeat"
+            raise ToolkitError("config", message, _HINT)
+        if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+            message = f"{path}: half of a surrogate pair in {value[:40]!a}"
+            raise ToolkitError("config", message, _HINT)
     return data
 
 
 def _values(data: Any) -> Iterator[Any]:
-    """Every value inside; without end where an alias stands inside of what it names."""
+    """Every key and value inside; without end where an alias stands inside of what it names."""
     waiting = [data]
     while waiting:
         yield (value := waiting.pop())
         if isinstance(value, dict):
-            waiting.extend(value.values())
+            waiting.extend((*value.keys(), *value.values()))
         elif isinstance(value, list | tuple | set):
             waiting.extend(value)
 

@@ -48,6 +48,8 @@ def config_error(tmp_path: Path, text: str) -> str:
         (f"run: {'9' * 5000}", "not valid YAML"),
         ("agents: &a {default: *a}", "values, with those that aliases repeat"),
         (f"{LAUGHS}backends: {{x: {{driver: *i}}}}", "values, with those that aliases repeat"),
+        ("run: !!timestamp x", "not valid YAML"),
+        ('run: {cache: "\\ud800"}', "half of a surrogate pair"),
         ("#" * 300_000, "more than 200,000 bytes"),
         ("run: !!python/object/apply:os.mkdir [exploded]", "not valid YAML"),
     ],
