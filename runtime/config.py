@@ -133,12 +133,13 @@ def _check_names(config: Config, agents: Collection[str], source: str) -> None:
     backends = sorted({*config.backends, "rules"})
     for agent, name in config.agents.items():
         if agents and agent not in {*agents, "default"}:
-            message = f"{source}: agents.{agent}: unknown agent{nearest(agent, agents)}"
+            message = f"{source}: agents.{agent[:100]}: unknown agent{nearest(agent, agents)}"
             hint = f"known: default, {', '.join(sorted(agents))}"
             raise ToolkitError("config", message, hint)
         if name not in backends:
-            message = f"{source}: agents.{agent}: unknown backend {name!r}{nearest(name, backends)}"
-            hint = f"known: {', '.join(backends)}; a --config file can define more"
+            message = f"{source}: agents.{agent[:100]}: unknown backend {name[:100]!r}"
+            message += nearest(name, backends)
+            hint = f"known: {', '.join(backends)[:500]}; a --config file can define more"
             raise ToolkitError("config", message, hint)
 
 

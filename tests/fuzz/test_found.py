@@ -34,7 +34,7 @@ def config_error(tmp_path: Path, text: str) -> str:
     (tmp_path / "c.yaml").write_text(text)
     with pytest.raises(ToolkitError) as raised:
         load_config(tmp_path / "c.yaml")
-    assert raised.value.kind == "config"
+    assert raised.value.kind == "config" and len(str(raised.value)) < 2000
     return raised.value.message
 
 
@@ -56,6 +56,12 @@ def config_error(tmp_path: Path, text: str) -> str:
 )
 def test_yaml(tmp_path: Path, text: str, reason: str) -> None:
     assert reason in config_error(tmp_path, text)
+
+
+def test_names_that_are_very_long(tmp_path: Path) -> None:
+    long = "9" * 5000
+    text = f"backends: {{b{long}: {{driver: rules}}}}\nagents: {{rsr: c{long}}}"
+    assert len(config_error(tmp_path, text)) < 1000
 
 
 def test_a_planted_cache_row_cannot_have_a_file_removed(tmp_path: Path) -> None:
