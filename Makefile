@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEV_READY := $(VENV)/.ready-dev
 
-.PHONY: demo train-demo fgam-demo test check bench bench-peers clean
+.PHONY: demo train-demo fgam-demo test check bench fuzz bench-peers clean
 
 demo: $(READY)
 	$(BIN)/python -m agents.rsr examples/granfact-mini/images.jsonl --output runs/demo --overwrite
@@ -30,6 +30,9 @@ bench: $(DEV_READY)
 
 bench-peers: $(DEV_READY)
 	$(BIN)/python -m scripts.bench_peers
+
+fuzz: $(DEV_READY)
+	$(BIN)/python -m tests.fuzz
 
 clean:
 	rm -rf $(VENV) .peers runs .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -5,14 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import lru_cache
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
-from pydantic import BaseModel, Field, SerializeAsAny
+from pydantic import AfterValidator, BaseModel, Field, SerializeAsAny
 
 from backends.rate_headers import RateLimits
 from schemas.base import StrictModel
 
 FinishReason = Literal["stop", "length", "refusal"]
+
+
+def _writable(text: str) -> str:
+    """Half of a surrogate pair, which JSON can hold and UTF-8 cannot, becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
+
+
+ProviderText = Annotated[str, AfterValidator(_writable)]
+TokenCount = Annotated[int, Field(ge=0, le=2**40)]
 
 
 class PlainText(StrictModel):
@@ -80,25 +89,25 @@ class ModelRequest(StrictModel):
 class TokenUsage(StrictModel):
     """Tokens of one call, as the provider counted them, and US dollars."""
 
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    prompt_tokens: TokenCount = 0
+    completion_tokens: TokenCount = 0
     cost_usd: float = 0.0
 
 
 class TokenLogprob(StrictModel):
     """One generated token with its most likely alternatives (natural logarithms)."""
 
-    token: str
+    token: ProviderText
     logprob: float
-    top: dict[str, float] = Field(default_factory=dict)
+    top: dict[ProviderText, float] = Field(default_factory=dict)
 
 
 class Completion(StrictModel):
     """A provider's raw answer."""
 
-    text: str
+    text: ProviderText
     finish_reason: FinishReason = "stop"
-    model: str
+    model: ProviderText
     usage: TokenUsage = TokenUsage()
     logprobs: tuple[TokenLogprob, ...] | None = None
     seconds: float | None = Field(default=None, exclude=True)

@@ -75,6 +75,9 @@ class _BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no type
             raise ValueError("pickled or external cache entry refused")
         return value
 
+    def remove(self, file_path: str) -> None:
+        """Nothing: no value lies in a file, so one that the database names is not ours."""
+
 
 class ResponseCache:
     """Completions by key in a directory of mode 0700; it survives a kill at any moment.
@@ -96,7 +99,9 @@ class ResponseCache:
                 size_limit=2**50,
                 disk_min_file_size=_INLINE,
             )
-        except (OSError, sqlite3.DatabaseError) as error:
+        # diskcache obeys the settings that stand in the database; of a damaged or planted one any
+        # type of error may come.
+        except Exception as error:
             raise self._unusable(error) from error
 
     def get(self, key: str) -> Completion | None:

@@ -14,12 +14,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from backends.base import Capabilities, Completion, ModelRequest
+from backends.fingerprints import file_fingerprint
 from backends.litellm_driver import LiteLLMBackend
 from runtime.errors import ToolkitError
 from schemas.config import LiteLLMConfig, LlamaCppConfig
 
 _MAX_SLOTS = 4  # each holds a context of its own in memory; a CPU gains nothing from more
-_SAMPLES, _SAMPLE_BYTES = 64, 65_536
 _LISTED = 200  # alternatives of a token, where they are to hold all choices
 
 
@@ -41,7 +41,7 @@ class LlamaCppBackend:
             return f"llama_cpp:{config.sha256}"
         if config.gguf is None:
             return f"llama_cpp:{config.model}/{config.file}@{config.revision}"
-        return f"llama_cpp:{_fingerprint(_existing(config.gguf))}"
+        return f"llama_cpp:{file_fingerprint(_existing(config.gguf))}"
 
     async def complete(self, request: ModelRequest, output: type[BaseModel]) -> Completion:
         """Ask the model once. Raises ToolkitError."""
@@ -137,14 +137,3 @@ def _existing(gguf: str) -> str:
     if not os.path.isfile(gguf):
         raise ToolkitError("prerequisite", f"no model file at {gguf}", "correct `gguf`")
     return gguf
-
-
-def _fingerprint(path: str) -> str:
-    """Hex sha256 of the size and of pieces from the whole file: quick for many gigabytes."""
-    size = os.path.getsize(path)
-    digest = hashlib.sha256(str(size).encode())
-    with open(path, "rb") as file:
-        for sample in range(_SAMPLES):
-            file.seek(sample * size // _SAMPLES)
-            digest.update(file.read(_SAMPLE_BYTES))
-    return digest.hexdigest()

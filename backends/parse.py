@@ -13,7 +13,8 @@ from runtime.errors import ToolkitError
 
 T = TypeVar("T", bound=BaseModel)
 
-_FENCE = re.compile(r"\A[^`]*```(?:json|JSON)?[ \t]*\n(.*?)\n?[ \t]*```[^`]*\Z", re.DOTALL)
+# No two parts of it match the same characters: an answer may end in 100,000 blanks.
+_FENCE = re.compile(r"\A[^`]*+```(?:json|JSON)?[ \t]*+\n(.*?)```[^`]*+\Z", re.DOTALL)
 # A string (possibly cut off) is skipped whole, so that only commas between values match.
 _STRING_OR_TRAILING_COMMA = re.compile(r'("(?:[^"\\]++|\\.)*+"?)|,(?=\s*[}\]])', re.DOTALL)
 _SHOWN_ERRORS = 8
@@ -85,7 +86,7 @@ def _as_toolkit_error(error: ValidationError) -> ToolkitError:
         return ToolkitError("malformed", f"the answer is not JSON: {details[0]['msg']}")
     lines = []
     for detail in details[:_SHOWN_ERRORS]:
-        where = ".".join(str(part) for part in detail["loc"]) or "the object"
+        where = _short(".".join(str(part) for part in detail["loc"])) or "the object"
         lines.append(f"{where}: {detail['msg']} (got {_short(repr(detail['input']))})")
     if len(details) > _SHOWN_ERRORS:
         lines.append(f"and {len(details) - _SHOWN_ERRORS} more")

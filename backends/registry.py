@@ -17,6 +17,7 @@ from schemas.config import (
     FakeConfig,
     LiteLLMConfig,
     LlamaCppConfig,
+    OutlinesConfig,
     RulesConfig,
 )
 
@@ -46,6 +47,10 @@ def open_backend(config: BackendConfig) -> Backend:
             from backends.llama_cpp_driver import LlamaCppBackend
 
             return LlamaCppBackend(config)
+        case OutlinesConfig():
+            from backends.outlines_driver import OutlinesBackend
+
+            return OutlinesBackend(config)
         case FakeConfig():
             from backends.fake import FakeBackend
 

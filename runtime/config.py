@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from schemas.validation import describe_errors, nearest
 Model = TypeVar("Model", bound=BaseModel)
 
 _HINT = "correct the config file"
+_MAX_BYTES, _MAX_VALUES = 200_000, 10_000
 # Up to the last `@` of the host part: a password may hold one.
 _USERINFO = re.compile(r"(?<=://)[^/\s]*@")
 
@@ -55,22 +56,53 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
 
     Raises ToolkitError("config") with file, line or dotted key, and expectation.
     """
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        message = f"{path}: {error.strerror or error}"
-        raise ToolkitError("config", message, "check the path after --config") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path}:{mark.line + 1}" if mark else str(path)
-        reason = getattr(error, "problem", None) or " ".join(str(error).split())
-        raise ToolkitError("config", f"{place}: not valid YAML: {reason}", _HINT) from None
+    data = _plain_yaml(path)
     data = {} if data is None else data
     try:
         return model.model_validate(data)
     except ValidationError as error:
         message = f"{path}: {describe_errors(error, data, model)}"
         raise ToolkitError("config", message, _HINT) from None
+
+
+def _plain_yaml(path: Path) -> Any:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise ToolkitError("config", f"{path}: more than {_MAX_BYTES:,} bytes", _HINT)
+        data = yaml.safe_load(content.decode("utf-8"))
+    except OSError as error:
+        message = f"{path}: {error.strerror or error}"
+        raise ToolkitError("config", message, "check the path after --config") from error
+    except RecursionError:
+        raise ToolkitError("config", f"{path}: nested too deeply", _HINT) from None
+    except ToolkitError:
+        raise
+    except Exception as error:  # of any type: a date or a number that is none, a tag out of place
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}:{mark.line + 1}" if mark else str(path)
+        reason = getattr(error, "problem", None) or " ".join(str(error).split())
+        raise ToolkitError("config", f"{place}: not valid YAML: {reason[:200]}", _HINT) from None
+    for number, value in enumerate(_values(data)):
+        if number > _MAX_VALUES:
+            message = f"{path}: more than {_MAX_VALUES:,} values, with those that aliases repeat"
+            raise ToolkitError("config", message, _HINT)
+        if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+            message = f"{path}: half of a surrogate pair in {value[:40]!a}"
+            raise ToolkitError("config", message, _HINT)
+    return data
+
+
+def _values(data: Any) -> Iterator[Any]:
+    """Every key and value inside; without end where an alias stands inside of what it names."""
+    waiting = [data]
+    while waiting:
+        yield (value := waiting.pop())
+        if isinstance(value, dict):
+            waiting.extend((*value.keys(), *value.values()))
+        elif isinstance(value, list | tuple | set):
+            waiting.extend(value)
 
 
 def _with_paths(config: Config, folder: Path) -> Config:
@@ -101,12 +133,13 @@ def _check_names(config: Config, agents: Collection[str], source: str) -> None:
     backends = sorted({*config.backends, "rules"})
     for agent, name in config.agents.items():
         if agents and agent not in {*agents, "default"}:
-            message = f"{source}: agents.{agent}: unknown agent{nearest(agent, agents)}"
+            message = f"{source}: agents.{agent[:100]}: unknown agent{nearest(agent, agents)}"
             hint = f"known: default, {', '.join(sorted(agents))}"
             raise ToolkitError("config", message, hint)
         if name not in backends:
-            message = f"{source}: agents.{agent}: unknown backend {name!r}{nearest(name, backends)}"
-            hint = f"known: {', '.join(backends)}; a --config file can define more"
+            message = f"{source}: agents.{agent[:100]}: unknown backend {name[:100]!r}"
+            message += nearest(name, backends)
+            hint = f"known: {', '.join(backends)[:500]}; a --config file can define more"
             raise ToolkitError("config", message, hint)
 
 

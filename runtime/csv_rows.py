@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import IO, Any, TypeVar
 
@@ -73,9 +74,10 @@ def _cells(name: str, number: int, reader: Iterator[list[str]]) -> list[str] | N
 
 def _header(name: str, reader: Iterator[list[str]]) -> list[str]:
     header = [cell.strip() for cell in _cells(name, 1, reader) or ()]
-    for column in header:
-        if header.count(column) > 1:
-            raise ToolkitError("input", f"{name}:1: two columns are called {column!r}", _HINT)
+    for column, times in Counter(header).items():
+        if times > 1:
+            message = f"{name}:1: two columns are called {column[:100]!r}"
+            raise ToolkitError("input", message, _HINT)
     return header
 
 

@@ -108,9 +108,9 @@ def _parquet_values(path: Path, name: str) -> Iterator[dict[str, Any]]:
             for batch in file.iter_batches(batch_size=1024):
                 yield from batch.to_pylist()
                 read += batch.num_rows
-    except ArrowException as error:
+    except (ArrowException, UnicodeDecodeError) as error:
         what = f"damaged after row {read}" if read else "not a Parquet file"
-        raise ToolkitError("input", f"{name}: {what}: {error}", _HINT) from None
+        raise ToolkitError("input", f"{name}: {what}: {str(error)[:300]}", _HINT) from None
 
 
 def _without_nulls(value: Any) -> Any:

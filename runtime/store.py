@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from runtime.errors import ErrorKind, ToolkitError
 from runtime.files import partial_files, writable, write_json
@@ -20,6 +20,7 @@ from schemas.base import StrictModel
 
 JOURNAL, HEADER = ".outcomes.jsonl", ".run.json"
 _SYNC_SECONDS = 5.0
+_SHOWN, _LONGEST = 8, 200  # differences, and characters of each
 
 
 class Failure(StrictModel):
@@ -51,6 +52,13 @@ class Tally(NamedTuple):
 
     done: int
     rejected: dict[str, int]
+
+
+class _Header(BaseModel):
+    """What `.run.json` says of the run that a directory belongs to."""
+
+    fingerprint: dict[str, Any]
+    outputs: list[str]
 
 
 class OutcomeStore:
@@ -176,9 +184,9 @@ class OutcomeStore:
             path.unlink()
         header = _read_header(self._directory)
         if header and overwrite:
-            self._clear(header["outputs"])
+            self._clear(header.outputs)
         elif header:
-            check_fingerprint(self._directory, header["fingerprint"], fingerprint)
+            check_fingerprint(self._directory, header.fingerprint, fingerprint)
             return
         content = {"fingerprint": fingerprint, "outputs": outputs}
         write_json(self._directory / HEADER, content)
@@ -186,7 +194,12 @@ class OutcomeStore:
     def _clear(self, outputs: Iterable[str]) -> None:
         for name in outputs:
             # Plain names only: a header from elsewhere must not remove files elsewhere.
-            (self._directory / Path(name).name).unlink(missing_ok=True)
+            path = self._directory / Path(name).name
+            try:
+                path.unlink(missing_ok=True)
+            except (OSError, ValueError) as error:  # a folder, or no name of a file at all
+                message = f"{self._directory / HEADER}: cannot remove {name[:80]!a}: {error}"[:300]
+                raise ToolkitError("input", message, "choose another --output") from None
         # The header last: without one, a directory that holds files is not ours.
         os.ftruncate(self._descriptor, 0)
         (self._directory / HEADER).unlink()
@@ -196,15 +209,15 @@ class OutcomeStore:
         self._end = 0
         with (self._directory / JOURNAL).open("rb") as handle:
             for number, line in enumerate(handle, 1):
-                row = _parse_line(line)
-                if row is None:
+                outcome = _parse_line(line)
+                if outcome is None:
                     if handle.read(1):
                         message = f"{self._directory / JOURNAL}:{number}: damaged line"
                         hint = "delete that line to redo its record, or start over with --overwrite"
                         raise ToolkitError("input", message, hint)
                     break
-                kind = row["failure"]["kind"] if "failure" in row else None
-                self._add_place(row["id"], len(line), kind)
+                kind = outcome.failure.kind if outcome.failure else None
+                self._add_place(outcome.id, len(line), kind)
         os.ftruncate(self._descriptor, self._end)
 
 
@@ -225,39 +238,42 @@ def open_locked(path: Path) -> int:
     return descriptor
 
 
-def _read_header(directory: Path) -> dict[str, Any] | None:
+def _read_header(directory: Path) -> _Header | None:
     try:
-        header = json.loads((directory / HEADER).read_text(encoding="utf-8"))
-        return {"fingerprint": dict(header["fingerprint"]), "outputs": list(header["outputs"])}
+        return _Header.model_validate_json((directory / HEADER).read_bytes())
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValidationError):
         message = f"{directory / HEADER}: damaged"
         raise ToolkitError("input", message, "choose another --output") from None
 
 
-def _parse_line(line: bytes) -> dict[str, Any] | None:
+def _parse_line(line: bytes) -> Outcome | None:
     if not line.endswith(b"\n"):
         return None
     try:
-        row = json.loads(line)
-    except ValueError:
+        return Outcome.model_validate_json(line)
+    except ValidationError:
         return None
-    return row if isinstance(row, dict) and "id" in row else None
 
 
 def check_fingerprint(directory: Path, was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raises ToolkitError("input") that names what differs between two runs in one directory."""
     old, new = dict(_flatten(was)), dict(_flatten(now))
-    changed = [
-        f"{key}: {old.get(key, 'absent')} → {new.get(key, 'absent')}"
-        for key in sorted({*old, *new})
-        if old.get(key) != new.get(key)
-    ]
+    changed = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
     if changed:
-        message = f"{directory} holds a different run: {'; '.join(changed)}"
+        shown = [
+            f"{_short(key)}: {_short(old.get(key, 'absent'))} → {_short(new.get(key, 'absent'))}"
+            for key in changed[:_SHOWN]
+        ]
+        more = [f"and {len(changed) - _SHOWN} more"] if len(changed) > _SHOWN else []
+        message = f"{directory} holds a different run: {'; '.join(shown + more)}"
         hint = "choose another --output, or start over with --overwrite"
         raise ToolkitError("input", message, hint)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:

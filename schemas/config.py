@@ -77,6 +77,28 @@ class LlamaCppConfig(BackendConfig):
         return self
 
 
+class OutlinesConfig(BackendConfig):
+    """A model of the Hugging Face hub in this process, held to the schema while it decodes.
+
+    `max_parallel` is the number of requests generated together. `context` bounds the tokens of a
+    prompt with its answer; None is what the model was made for.
+    """
+
+    driver: Literal["outlines"]
+    engine: Literal["transformers", "vllm"] = "transformers"
+    model: str
+    revision: str = "main"
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    device: str | None = None
+    context: Positive | None = None
+
+    @model_validator(mode="after")
+    def _device_is_for_transformers(self) -> Self:
+        if self.device is not None and self.engine == "vllm":
+            raise ValueError("`device` is for the engine transformers; vllm chooses its own")
+        return self
+
+
 class FakeConfig(BackendConfig):
     """Scripted answers and faults, for tests: `script` is a JSON file."""
 
@@ -86,7 +108,8 @@ class FakeConfig(BackendConfig):
 
 
 AnyBackendConfig = Annotated[
-    RulesConfig | LiteLLMConfig | LlamaCppConfig | FakeConfig, Field(discriminator="driver")
+    RulesConfig | LiteLLMConfig | LlamaCppConfig | OutlinesConfig | FakeConfig,
+    Field(discriminator="driver"),
 ]
 
 

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 _SHOWN = 3
+_DESCRIBED = 100  # a hostile row has 100,000 problems, and each takes time to put into words
+_LONGEST_NAME, _LONGEST_TEXT = 100, 400
 _SCALARS = (str, int, float, bool, type(None))
 
 # Pydantic speaks of Python types; users write JSON and YAML.
@@ -31,6 +33,8 @@ _REWORDING = (
 
 def nearest(word: str, candidates: Iterable[str]) -> str:
     """`, did you mean ...?` for the closest candidate, or an empty string."""
+    if len(word) > _LONGEST_NAME:
+        return ""
     matches = difflib.get_close_matches(word, list(candidates), n=1)
     return f", did you mean `{matches[0]}`?" if matches else ""
 
@@ -43,13 +47,16 @@ def describe_errors(error: ValidationError, data: Any, model: type[BaseModel]) -
     """
     schema = model.model_json_schema()
     found: dict[str, list[str]] = {}
-    for details in error.errors(include_url=False):
+    problems = error.errors(include_url=False)
+    for details in problems[:_DESCRIBED]:
         field, text = _describe(details, data, schema)
         found.setdefault(field, []).append(text)
     lines = [f"{field}: {_merge(texts)}" if field else _merge(texts)
              for field, texts in found.items()]  # fmt: skip
-    more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
-    return "; ".join(lines[:_SHOWN] + more)
+    hidden = max(0, len(lines) - _SHOWN) + max(0, len(problems) - _DESCRIBED)
+    more = [f"and {hidden} more"] if hidden else []
+    text = "; ".join(lines[:_SHOWN] + more)
+    return text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be printed
 
 
 def _describe(details: ErrorDetails, data: Any, schema: dict[str, Any]) -> tuple[str, str]:
@@ -87,7 +94,7 @@ def _merge(texts: Sequence[str]) -> str:
 def _reword(message: str) -> str:
     for pattern, replacement in _REWORDING:
         message = re.sub(pattern, replacement, message)
-    return message
+    return message if len(message) <= _LONGEST_TEXT else message[: _LONGEST_TEXT - 1] + "…"
 
 
 def _got(details: ErrorDetails) -> str:
@@ -122,7 +129,9 @@ def _input_path(loc: Sequence[int | str], data: Any, *, missing: bool) -> list[i
 
 def format_path(path: Iterable[int | str]) -> str:
     """`entities[0].path` for `("entities", 0, "path")`."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    text = "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part[:_LONGEST_NAME]}" for part in path
+    )
     return text.removeprefix(".")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -113,6 +114,8 @@ def locate(image: str, folder: Path) -> Path:
 def image_size(path: str) -> Size:
     """Width and height as a model sees them. Decodes the file, and raises Problem if it cannot."""
     try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise Problem("image not readable", f"{path}: not a file")  # a pipe waits for ever
         with _quiet_about_size(), Image.open(path) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
@@ -124,7 +127,9 @@ def image_size(path: str) -> Size:
         raise Problem("image missing", f"{path}: no such file") from None
     except Image.DecompressionBombError as error:
         raise Problem("image too large", f"{path}: {error}") from None
-    except (OSError, ValueError, SyntaxError) as error:
+    except Problem:
+        raise
+    except Exception as error:  # of any type: Pillow's decoders trip over what a file says
         raise Problem("image not readable", f"{path}: {error}") from None
     return (height, width) if turned else (width, height)
 

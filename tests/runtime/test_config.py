@@ -73,8 +73,8 @@ MESSAGES = [
      "backends.g.modle: unknown key, did you mean `model`?"),
     ("backends: {g: {driver: rules, model: x}}", "backends.g.model: unknown key"),
     ("backends: {g: {driver: litelm, model: x}}",
-     "backends.g.driver: expected rules or litellm or llama_cpp or fake, got \"litelm\", "
-     "did you mean `litellm`?"),
+     "backends.g.driver: expected rules or litellm or llama_cpp or outlines or fake, got "
+     "\"litelm\", did you mean `litellm`?"),
     ("backends: {g: {model: x}}", "backends.g.driver: required but missing"),
     ("backends: {g: {driver: rules, max_parallel: 0}}",
      "backends.g.max_parallel: expected a value greater than 0, got 0"),

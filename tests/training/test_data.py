@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -34,6 +35,8 @@ CASES = [
     (pair(images=["no.png"]), "image missing", "no.png: no such file"),
     (pair(images=["broken.png"]), "image not readable", "broken.png: cannot identify image file"),
     (pair(images=["cut.jpg"]), "image not readable", "cut.jpg: image file is truncated"),
+    (pair(images=["pipe"]), "image not readable", "pipe: not a file"),
+    (pair(images=["zero\0byte.png"]), "image not readable", "null byte"),
     (pair(images=["huge.png"]), "image too large", "huge.png: 12000 x 10000 pixels"),
     (pair(images=["bomb.png"]), "image too large", "could be decompression bomb"),
     (pair(images=["https://x.org/a.png"]), "remote image", "a.png: download it first"),
@@ -73,6 +76,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "cut.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:4000])
     claim_size(tmp_path / "huge.png", 12_000, 10_000)
     claim_size(tmp_path / "bomb.png", 20_000, 10_000)
+    os.mkfifo(tmp_path / "pipe")
     return tmp_path
 
 
