@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from asyncio import FIRST_EXCEPTION
 from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from backends.client import Parsed
 from backends.images import open_image
 from backends.registry import Backends
 from prompts import load_prompt
+from runtime.errors import PendingError, ToolkitError
 from schemas.base import Record
 from schemas.config import BackendConfig
 
@@ -155,12 +157,40 @@ def user_text(inputs: BaseModel, legend: str = "") -> str:
 
 
 async def gather(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Run the calls at once, in order of the results; the first failure cancels the rest."""
+    """Run the calls at once, in order of the results.
+
+    Where one fails, the others are still awaited, since their answers are paid for and the next
+    attempt at the record finds them in the cache; what ends the run cancels them. Raises what ends
+    the run, else the first failure.
+    """
     tasks: list[asyncio.Task[T]] = [asyncio.create_task(call) for call in calls]
+    waiting: set[asyncio.Task[T]] = set(tasks)
     try:
-        return await asyncio.gather(*tasks)
-    except BaseException:
-        for task in tasks:
+        while waiting:
+            finished, waiting = await asyncio.wait(waiting, return_when=FIRST_EXCEPTION)
+            if any(map(_ends_the_run, finished)):
+                break
+    finally:
+        for task in waiting:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        raise
+    failed = [task for task in tasks if task.cancelled() or task.exception()]
+    for task in sorted(failed, key=_rank):
+        task.result()  # raises
+    return [task.result() for task in tasks]
+
+
+def _rank(task: asyncio.Task[Any]) -> int:
+    """What ends the run, then what fails the record, then what it waits for."""
+    if task.cancelled():
+        return 3
+    if _ends_the_run(task):
+        return 0
+    return 1 if isinstance(task.exception(), ToolkitError) else 2
+
+
+def _ends_the_run(task: asyncio.Task[Any]) -> bool:
+    error = task.exception()
+    if isinstance(error, ToolkitError):
+        return error.exit_code is not None
+    return error is not None and not isinstance(error, PendingError)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Generic
 
 from agents.base import Agent, In, Out
+from backends.cache import cache_folder
 from runtime.command_line import CommandOptions, exit_on_error, parse_options
 from runtime.config import load_config
 from runtime.errors import ToolkitError
@@ -109,7 +110,7 @@ class AgentCommand(Generic[In, Out]):
             backends += self.flags.backends(options.own)
         config = load_config(options.config, backends, agents=AGENT_NAMES)
         config = _with_flags(config, options)
-        located = options.input.located(Path(config.run.cache) / "inputs")
+        located = options.input.located(cache_folder(config.run.cache) / "inputs")
         options = replace(options, input=located)
         source = command.validate(options)
         if options.dry_run:
