@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from runtime.files import read_numbered
 from schemas.region import Box, RegionText
 from schemas.scene_graph import CaptionRecord
-from training.checks import Problem, Size, image_size, locate
+from training.checks import Problem, Size, locate, stored_size
 from training.data import Dropped, Loaded
 from training.fgam.relations import RELATIONS, spatial_relation
 
@@ -28,7 +28,7 @@ Region = tuple[Box, str]
 
 @dataclass
 class Example:
-    """One image. Boxes are in its pixels and inside it."""
+    """One image. Boxes are in its pixels as they are stored, and inside it."""
 
     image: str
     size: Size
@@ -60,7 +60,7 @@ def load_data(captions: Path, regions: Path) -> FgamData:
     for number, row in read_numbered(captions, CaptionRecord):
         with _dropping(of_captions, number, row.id):
             path = _path(row.image, captions.parent)
-            image_size(path)
+            stored_size(path)
             if path not in by_image:
                 raise Problem("no region", f"{row.image}: has no region")
             by_image[path].captions.append(row.caption)
@@ -78,7 +78,7 @@ def load_regions(path: Path) -> tuple[list[Example], Loaded]:
     for number, row in read_numbered(path, RegionText):
         with _dropping(loaded, number, None):
             image = _path(row.image, path.parent)
-            size = image_size(image)
+            size = stored_size(image)
             box = clip(row.box, size)
             example = by_image.setdefault(image, Example(image, size))
             example.regions.append((box, row.text))
@@ -134,9 +134,9 @@ class RegionDataset:
         count = min(self.max_regions, len(example.regions))
         chosen = sorted(draw.sample(range(len(example.regions)), count))
         with Image.open(example.image) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
+            pixels = image.convert("RGB")  # not turned as EXIF says: boxes are in stored pixels
         return {
-            "image": upright,
+            "image": pixels,
             "size": example.size,
             "caption": draw.choice(example.captions or [""]),
             "regions": [example.regions[place] for place in chosen],
