@@ -43,20 +43,25 @@ class FgamData:
     examples: list[Example]
     captions: Loaded
     regions: Loaded
-    clipped: int
-    """Boxes that reached over the edge of their image."""
+
+    @property
+    def clipped(self) -> int:
+        """Boxes that reached over the edge of their image."""
+        return sum(row["clipped"] for row in self.regions.rows)
 
 
-def load_data(captions: Path, regions: Path) -> FgamData:
-    """Every image that has a caption and a region.
+def load_data(captions: Path | None, regions: Path) -> FgamData:
+    """Every image that has a caption and a region; without `captions` all that have a region.
 
     Raises ToolkitError (input) for a row that is none, with file, line and field. A row whose
     image cannot be read or has nothing in the other file, or whose box is outside its image, is
     dropped with its reason.
     """
     examples, of_regions = load_regions(regions)
-    by_image = {example.image: example for example in examples}
     of_captions = Loaded()
+    if captions is None:
+        return FgamData(examples, of_captions, of_regions)
+    by_image = {example.image: example for example in examples}
     for number, row in read_numbered(captions, CaptionRecord):
         with _dropping(of_captions, number, row.id):
             path = _path(row.image, captions.parent)
@@ -66,9 +71,8 @@ def load_data(captions: Path, regions: Path) -> FgamData:
             by_image[path].captions.append(row.caption)
             of_captions.rows.append({"_row": number})
     _drop_without_caption(of_regions, by_image)
-    clipped = sum(row["clipped"] for row in of_regions.rows)
     complete = [example for example in examples if example.captions]
-    return FgamData(complete, of_captions, of_regions, clipped)
+    return FgamData(complete, of_captions, of_regions)
 
 
 def load_regions(path: Path) -> tuple[list[Example], Loaded]:
@@ -84,6 +88,11 @@ def load_regions(path: Path) -> tuple[list[Example], Loaded]:
             example.regions.append((box, row.text))
             loaded.rows.append({"_row": number, "image": image, "clipped": box != row.box})
     return list(by_image.values()), loaded
+
+
+def has_pairs(examples: Sequence[Example]) -> bool:
+    """Whether an image has two regions, so that there is a relation to learn or to measure."""
+    return any(len(example.regions) > 1 for example in examples)
 
 
 def _drop_without_caption(regions: Loaded, by_image: Mapping[str, Example]) -> None:
