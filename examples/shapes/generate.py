@@ -21,7 +21,7 @@ from runtime.errors import ToolkitError
 from runtime.files import write_jsonl
 from schemas.region import RegionText
 from schemas.scene_graph import CaptionRecord
-from training.fgam.relations import spatial_relation
+from schemas.spatial import spatial_relation
 
 SIDE = 64
 """Width and height of a scene in pixels."""

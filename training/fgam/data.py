@@ -16,9 +16,9 @@ from PIL import Image
 from runtime.files import read_numbered
 from schemas.region import Box, RegionText
 from schemas.scene_graph import CaptionRecord
+from schemas.spatial import RELATIONS, spatial_relation
 from training.checks import Problem, Size, locate, stored_size
 from training.data import Dropped, Loaded
-from training.fgam.relations import RELATIONS, spatial_relation
 
 _SMALLEST = 1e-6
 """Share of the image's width or height below which float32 loses a box."""

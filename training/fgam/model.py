@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from runtime.errors import ToolkitError
 from runtime.files import write_json
 from schemas.fgam import LossWeights
+from schemas.spatial import RELATIONS
 from training.fgam.losses import gather, info_nce, relation_loss
-from training.fgam.relations import RELATIONS
 
 _ENCODER = "encoder."
 _ADDED = "fgam.safetensors"

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from runtime.errors import ToolkitError
+from schemas.spatial import RELATIONS
 from training.checks import Problem
 from training.fgam.data import (
     Collator,
@@ -21,7 +22,6 @@ from training.fgam.data import (
     relate,
     text_id,
 )
-from training.fgam.relations import RELATIONS
 from training.script import load_processor
 
 

@@ -13,7 +13,7 @@ from examples.shapes.generate import COLOURS, SHAPES, SIDE, Drawn, draw, main, m
 from runtime.files import read_records
 from schemas.region import RegionText
 from schemas.scene_graph import CaptionRecord
-from training.fgam.relations import RELATIONS, spatial_relation
+from schemas.spatial import RELATIONS, spatial_relation
 
 
 def contents(folder: Path) -> dict[str, bytes]:
