@@ -141,6 +141,9 @@ class Agent(ABC, Generic[In, Out]):
     settings: Mapping[str, Any] = MappingProxyType({})
     """What the agent's own flags were set to: plain JSON values, part of the run's identity."""
 
+    def check(self) -> None:
+        """Raises ToolkitError for what would fail every record, before anything is written."""
+
     @abstractmethod
     async def run(self, item: In, context: AgentContext) -> Out:
         """Do the work for one record. Raises ToolkitError when it cannot be done."""

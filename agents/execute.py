@@ -107,6 +107,7 @@ class Execution(Generic[In, Out]):
             if self.options.batch:
                 require_batches(self.config, self.command.agent.steps, self.options.engine)
             await found.check(self.command.agent.steps, self.command.agent.needs)
+        await asyncio.to_thread(self.command.agent.check)
 
     def _process(self, store: OutcomeStore, ledger: SpendLedger) -> RunSummary:
         total, spent = self._before(store)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from schemas.region import Box, RegionText
+from schemas.spatial import spatial_relation
 
 _COLUMNS, _ROWS = ("left", "", "right"), ("upper", "", "lower")
 _ALONE = {"upper": "top", "lower": "bottom", "": "center"}
@@ -56,18 +57,10 @@ def position(box: Box, width: int, height: int) -> str:
 
 
 def relation(first: Box, second: Box) -> str:
-    """How a box lies to another one: "contains", "inside", "overlaps", "left of", "above" …"""
-    if _contains(first, second):
-        return "contains"
-    if _contains(second, first):
+    """How a box lies to another one, by the rule of the training; "inside" is added to it."""
+    if spatial_relation(second, first) == "contains":
         return "inside"
-    across = max(second[0] - first[2], first[0] - second[2])
-    down = max(second[1] - first[3], first[1] - second[3])
-    if across < 0 and down < 0:
-        return "overlaps"
-    if across >= down:
-        return "left of" if first[2] <= second[0] else "right of"
-    return "above" if first[3] <= second[1] else "below"
+    return spatial_relation(first, second)
 
 
 def _where(region: RegionText, same: Sequence[RegionText], width: int, height: int) -> str | None:
@@ -109,11 +102,6 @@ def _near(region: RegionText, regions: Sequence[RegionText]) -> tuple[str, ...]:
     nearest = sorted(others, key=lambda other: _distance(region.box, other.box))
     said = (f"{relation(region.box, other.box)} {other.text}" for other in nearest)
     return tuple(dict.fromkeys(said))[:_NEIGHBOURS]
-
-
-def _contains(outer: Box, inner: Box) -> bool:
-    left, top = outer[0] <= inner[0], outer[1] <= inner[1]
-    return left and top and outer[2] >= inner[2] and outer[3] >= inner[3]
 
 
 def _center(box: Box) -> tuple[float, float]:

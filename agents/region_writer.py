@@ -53,6 +53,11 @@ class RegionWriter(Agent[CaptionedImage, ImageRegions]):
     ) -> None:
         self.detector, self.boxes, self.settings = detector, boxes, settings or {}
 
+    def check(self) -> None:
+        """Load the detector. Raises ToolkitError when it cannot be loaded."""
+        if self.detector is not None:
+            self.detector.load()
+
     async def run(self, item: CaptionedImage, context: AgentContext) -> ImageRegions:
         """The regions of one image; none where nothing was found.
 
@@ -153,6 +158,10 @@ class _RegionWriting(AgentCommand[CaptionedImage, ImageRegions]):
             yield captioned(captions, relocate(image, folder, options.output), own)
 
     def validate(self, options: CommandOptions) -> InputFile:
+        boxes = options.own.boxes
+        if boxes and boxes.resolve().parent == options.output.resolve():
+            message = f"{boxes} stands in the output directory"
+            raise ToolkitError("input", message, "choose another --output")
         source = super().validate(options)
         places: dict[tuple[Path, str], Place] = {}
         rows = read_placed(options.input, CaptionRow, limit=options.limit)
@@ -203,16 +212,20 @@ def _add_flags(parser: ArgumentParser) -> None:
         help="boxes that are there already: regions.jsonl with labels as texts")  # fmt: skip
     either.add_argument("--detector", metavar="MODEL", default=DEFAULT_MODEL,
         help="a Grounding DINO of the Hub or of a folder (default: %(default)s)")  # fmt: skip
-    parser.add_argument("--min-score", metavar="X", type=share, default=MIN_SCORE,
-        help="leave out what the detector is less sure of (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--min-score", metavar="X", type=share,
+        help=f"leave out what the detector is less sure of (default: {MIN_SCORE})")  # fmt: skip
 
 
 def _agent(own: Namespace) -> RegionWriter:
+    if own.boxes and own.min_score is not None:
+        message = "--min-score: not allowed with argument --boxes"
+        raise ToolkitError("input", message, "given boxes have no score: leave the flag out")
     if own.boxes:
         boxes = Boxes(own.boxes)
         return RegionWriter(boxes=boxes, settings={"boxes": boxes.sha256})
-    settings = {"detector": own.detector, "min_score": own.min_score}
-    return RegionWriter(GroundingDino(own.detector, own.min_score), settings=settings)
+    min_score = MIN_SCORE if own.min_score is None else own.min_score
+    settings = {"detector": own.detector, "min_score": min_score}
+    return RegionWriter(GroundingDino(own.detector, min_score), settings=settings)
 
 
 COMMAND = _RegionWriting(

@@ -1,6 +1,6 @@
 """Open-vocabulary detectors: names of things → boxes in an image (FGAM section 3.2.1).
 
-Grounding DINO through `transformers`; torch and transformers load with the first image.
+Grounding DINO through `transformers`; torch and transformers load with the model.
 """
 
 from __future__ import annotations
@@ -44,6 +44,10 @@ class Detector(Protocol):
         """What stands in `source` of its regions."""
         ...
 
+    def load(self) -> None:
+        """Get ready. Raises ToolkitError when it cannot be loaded."""
+        ...
+
     def detect(self, image: Path, labels: Sequence[str]) -> list[Detection]:
         """What of the labels is in an image, likeliest first. Raises ToolkitError."""
         ...
@@ -69,6 +73,15 @@ class GroundingDino:
                 f"the detector needs {' and '.join(missing)}",
                 'pip install "grainwise[train]", or give boxes with --boxes',
             )
+
+    def __reduce__(self) -> tuple[type[GroundingDino], tuple[str, float]]:
+        """Another process loads the model by itself."""
+        return GroundingDino, (self.model, self.min_score)
+
+    def load(self) -> None:
+        """Load the model, if that is still to do. Raises ToolkitError("prerequisite")."""
+        with self._lock:
+            self._load()
 
     def detect(self, image: Path, labels: Sequence[str]) -> list[Detection]:
         """What of the labels is in an image, likeliest first; one call at a time.

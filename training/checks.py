@@ -110,9 +110,23 @@ def locate(image: str, folder: Path) -> Path:
     return folder / image
 
 
-@lru_cache(maxsize=1_000_000)
 def image_size(path: str) -> Size:
-    """Width and height as a model sees them. Decodes the file, and raises Problem if it cannot."""
+    """Width and height as a model sees them, turned as EXIF says. Raises as `stored_size`."""
+    (width, height), turned = _decoded(path)
+    return (height, width) if turned else (width, height)
+
+
+def stored_size(path: str) -> Size:
+    """Width and height of the stored pixels, whatever EXIF says.
+
+    Decodes the file, and raises Problem if it cannot.
+    """
+    return _decoded(path)[0]
+
+
+@lru_cache(maxsize=1_000_000)
+def _decoded(path: str) -> tuple[Size, bool]:
+    """The stored size, and whether EXIF turns the image on its side."""
     try:
         if os.path.exists(path) and not os.path.isfile(path):
             raise Problem("image not readable", f"{path}: not a file")  # a pipe waits for ever
@@ -131,7 +145,7 @@ def image_size(path: str) -> Size:
         raise
     except Exception as error:  # of any type: Pillow's decoders trip over what a file says
         raise Problem("image not readable", f"{path}: {error}") from None
-    return (height, width) if turned else (width, height)
+    return (width, height), turned
 
 
 @contextlib.contextmanager

@@ -68,4 +68,4 @@ def read_hash(path: Path) -> str:
             return hashlib.file_digest(handle, "sha256").hexdigest()
     except OSError as error:
         message = f"{path}: {error.strerror or error}"
-        raise ToolkitError("input", message, "check the path after --data") from error
+        raise ToolkitError("input", message, "check the path") from error

@@ -41,9 +41,8 @@ def rows(path: Path) -> Iterator[Row]:
     images, annotations = lists(path, ("images", "annotations"), "COCO captions", EXPECTED)
     names: dict[int, object] = {}
     for place, image in enumerate(images):
-        known = image if isinstance(image, dict) else {}
         try:
-            names[number(known, "id")] = known.get("file_name")
+            names.update({identifier(image): image.get("file_name")})
         except BadRow as problem:
             yield f"images[{place}]", problem
     for place, annotation in enumerate(annotations):
@@ -51,6 +50,11 @@ def rows(path: Path) -> Iterator[Row]:
             image_id = annotation.get("image_id")
             annotation["file_name"] = names.get(image_id) if isinstance(image_id, int) else None
         yield f"annotations[{place}]", annotation
+
+
+def identifier(item: Any) -> int:
+    """The id of an image or a category. Raises BadRow when it is missing or something else."""
+    return number(item if isinstance(item, dict) else {}, "id")
 
 
 def convert(row: dict[str, Any], request: Request) -> Iterator[CaptionRecord]:

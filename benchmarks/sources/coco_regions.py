@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.sources.base import BadRow, Imported, Request, Row, Source, number, text
 from benchmarks.sources.boxes import Captions, add_captions_flag, by_image, caption_files, corners
-from benchmarks.sources.coco import caption_record, lists
+from benchmarks.sources.coco import caption_record, identifier, lists
 from schemas.region import RegionText
 
 EXPECTED = (
@@ -29,12 +29,18 @@ def rows(request: Request) -> Iterator[Row]:
     keys = ("images", "annotations", "categories")
     images, annotations, categories = lists(request.input, keys, "COCO instances", EXPECTED)
     captions = Captions(caption_files(request.own))
-    names = {item.get("id"): item.get("name") for item in categories if isinstance(item, dict)}
+    names: dict[int, Any] = {}
+    for place, category in enumerate(categories):
+        try:
+            names.update({identifier(category): category.get("name")})
+        except BadRow as problem:
+            yield f"categories[{place}]", problem
     places = by_image(annotations)
     known: dict[int | None, Any] = {}
     for place, image in enumerate(images):
         try:
-            known[number(image if isinstance(image, dict) else {}, "id")] = image
+            if known.setdefault(identifier(image), image) is not image:
+                raise BadRow(f"id: {image['id']} was already used")
         except BadRow as problem:
             yield f"images[{place}]", problem
     for image_id in [*known, *(key for key in places if key not in known)]:

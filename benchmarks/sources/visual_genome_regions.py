@@ -33,7 +33,7 @@ from schemas.region import RegionText
 
 def rows(request: Request) -> Iterator[Row]:
     """Each image with its size under `size` and its captions under `captions`."""
-    sizes: dict[object, Any] = {}
+    sizes: dict[int, Any] = {}
     for place, item in json_list(request.own.image_data):
         try:
             sizes[_image_id(item if isinstance(item, dict) else {})] = item
@@ -42,7 +42,7 @@ def rows(request: Request) -> Iterator[Row]:
     captions = Captions(caption_files(request.own))
     for place, row in json_list(request.input):
         if isinstance(row, dict):
-            size = sizes.get(row.get("id", row.get("image_id")))
+            size = _of(row, sizes)
             coco_id = size.get("coco_id") if size else None
             said = list(captions.of(coco_id)) if isinstance(coco_id, int) else []
             row = {**row, "size": size, "captions": said}
@@ -76,6 +76,14 @@ def convert(row: dict[str, Any], request: Request) -> Iterator[Imported]:
         yield _caption(place, caption, image)
     yield from found.values()
     yield from left_out(str(identifier), parts)
+
+
+def _of(row: dict[str, Any], sizes: dict[int, Any]) -> Any:
+    """The size of an image; None also for a row without an id, which `convert` refuses."""
+    try:
+        return sizes.get(_image_id(row))
+    except BadRow:
+        return None
 
 
 def _image_id(row: dict[str, Any]) -> int:

@@ -21,7 +21,7 @@ from runtime.errors import ToolkitError
 from runtime.files import write_jsonl
 from schemas.region import RegionText
 from schemas.scene_graph import CaptionRecord
-from training.fgam.relations import spatial_relation
+from schemas.spatial import spatial_relation
 
 SIDE = 64
 """Width and height of a scene in pixels."""
@@ -110,12 +110,14 @@ def draw(shapes: Sequence[Drawn]) -> Image.Image:
 
 
 def describe(shapes: Sequence[Drawn], rng: random.Random) -> str:
-    """All shapes, and how two of them lie."""
+    """All shapes, and how two of them lie, unless both have the same text."""
     named = [f"a {item.text}" for item in shapes]
     first, second = rng.sample(list(shapes), 2)
+    listed = f"{', '.join(named[:-1])} and {named[-1]}"
+    if first.text == second.text:
+        return f"{listed}."
     relation = spatial_relation(first.box, second.box)
     verb = relation if relation in ("overlaps", "contains") else f"is {relation}"
-    listed = f"{', '.join(named[:-1])} and {named[-1]}"
     return f"{listed}. The {first.text} {verb} the {second.text}."
 
 

@@ -88,7 +88,10 @@ def test_position_is_the_ninth_of_the_center(box: Any, said: str) -> None:
 @pytest.mark.parametrize(
     ("second", "said"),
     [
-        ((100, 100, 200, 200), "contains"),
+        ((100, 100, 200, 200), "overlaps"),
+        ((100, 100, 200, 150), "contains"),
+        # Apart by more across than down, but centers that are further apart down.
+        ((205, 100, 215, 900), "above"),
         ((120, 120, 150, 150), "contains"),
         ((50, 50, 250, 250), "inside"),
         ((150, 150, 250, 250), "overlaps"),
@@ -230,6 +233,9 @@ class Finder:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+
+    def load(self) -> None:
+        pass
 
     def detect(self, image: Path, labels: Sequence[str]) -> list[Detection]:
         self.asked += labels
@@ -433,6 +439,37 @@ def test_without_torch_the_detector_says_what_to_install(
     monkeypatch.setattr("backends.detectors.find_spec", lambda name: None)
     assert main([str(source), "--output", str(tmp_path / "out")]) == 3
     assert 'pip install "grainwise[train]"' in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_given_boxes_are_never_overwritten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, boxes = write_inputs(tmp_path, CAPTIONS, BOXES)
+    out = tmp_path / "out"
+    out.mkdir()
+    boxes = boxes.rename(out / "regions.jsonl")
+    before = boxes.read_bytes()
+    words = [str(source), "--boxes", str(boxes), "--output", str(out)]
+    assert main([*words, "--overwrite"]) == 2
+    assert "regions.jsonl stands in the output directory" in capsys.readouterr().err
+    assert (out / "regions.jsonl").read_bytes() == before
+
+
+def test_a_minimum_score_is_for_a_detector(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["a.jsonl", "--output", "out", "--boxes", "b.jsonl", "--min-score", "0.5"]
+    assert main(words) == 2
+    assert "--min-score: not allowed with argument --boxes" in capsys.readouterr().err
+
+
+def test_a_detector_that_cannot_be_loaded_stops_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, _ = write_inputs(tmp_path, CAPTIONS, BOXES)
+    (tmp_path / "model").mkdir()
+    words = [str(source), "--output", str(tmp_path / "out")]
+    assert main([*words, "--detector", str(tmp_path / "model")]) == 3
+    assert "cannot be loaded" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

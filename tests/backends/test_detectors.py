@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -95,6 +96,16 @@ def test_boxes_are_in_pixels_of_the_image_as_it_is(model: Path, tmp_path: Path) 
     assert [one.label for one in larger] == [one.label for one in found]
     for one, twice in zip(found, larger, strict=True):
         assert twice.box == pytest.approx([2 * side for side in one.box], abs=0.03)
+
+
+def test_it_loads_ahead_and_goes_to_other_processes_without_its_weights(model: Path) -> None:
+    detector = GroundingDino(str(model), 0.5)
+    detector.load()
+    sent = pickle.dumps(detector)
+    assert len(sent) < 1000
+    again = pickle.loads(sent)
+    assert (again.model, again.min_score) == (str(model), 0.5)
+    again.load()
 
 
 def test_unsure_detections_are_left_out(model: Path, tmp_path: Path) -> None:

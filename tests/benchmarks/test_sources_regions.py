@@ -113,6 +113,22 @@ def test_coco_rows_that_cannot_be_used_are_named(
     }
 
 
+def test_ids_that_are_no_numbers_or_used_twice_are_named(tmp_path: Path) -> None:
+    data = coco(instance(1, 25, [10, 10, 30, 40]), instance(2, 25, [10, 10, 30, 40], category=[1]))
+    data["images"] = [*COCO_IMAGES, {**COCO_IMAGES[0], "file_name": "other.jpg"}, {"id": [25]}]
+    data["categories"] = [*CATEGORIES, {"id": [1], "name": "cat"}, "no category"]
+    source, out = write_json(tmp_path / "instances.json", data), tmp_path / "out"
+    assert run("coco-regions", source, "--output", out) == 0
+    assert [one.text for one in regions(out)] == ["dog"]
+    assert {row["row"]: row["reason"] for row in rejected(out)} == {
+        "categories[2]": "id: expected a number, got '[1]'",
+        "categories[3]": "id: is missing",
+        "images[2]": "id: 9 was already used",
+        "images[3]": "id: expected a number, got '[25]'",
+        "annotations[1]": "category_id: expected a number, got '[1]'",
+    }
+
+
 def test_coco_captions_stand_before_the_regions_of_their_image(tmp_path: Path) -> None:
     said = [
         {"image_id": 25, "id": 7, "caption": "Two dogs. "},
@@ -198,6 +214,21 @@ def test_visual_genome_regions(tmp_path: Path, capsys: pytest.CaptureFixture[str
     ]
     assert kept["parts"][3] == "region 1387: repeats another region"
     assert kept["parts"][2].endswith("or more in the image, got 0 x 20")
+
+
+def test_visual_genome_ids_that_are_no_numbers_are_named(tmp_path: Path) -> None:
+    one = [vg_region(1, "a dog", 0, 0, 100, 50)]
+    data = [{"id": [1], "regions": one}, {"regions": one}, {"id": 2, "regions": one}]
+    source = write_json(tmp_path / "region_descriptions.json", data)
+    sizes = write_json(tmp_path / "image_data.json", [*VG_SIZES, {"image_id": [3]}])
+    out = tmp_path / "out"
+    assert run("visual-genome-regions", source, "--output", out, "--image-data", sizes) == 0
+    assert [one.image for one in regions(out)] == ["../2.jpg"]
+    assert {row["row"]: row["reason"] for row in rejected(out)} == {
+        "image_data.json item 3": "image_id: expected a number, got '[3]'",
+        "item 1": "id: expected a number, got '[1]'",
+        "item 2": "image_id: is missing",
+    }
 
 
 @pytest.mark.parametrize(

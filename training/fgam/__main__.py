@@ -26,11 +26,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(argv: Sequence[str] | None) -> int:
     options = _parse(argv)
     config = read_yaml(options.config, FgamConfig)
+    if config.lambda_global and options.captions is None:
+        message = f"--captions is missing, and lambda_global of {options.config} is not 0"
+        hint = "give captions of the images, or set `lambda_global: 0`"
+        raise ToolkitError("input", message, hint)
     fingerprint = {
         "method": "fgam",
         "config": config.model_dump(mode="json"),
         "data": read_hash(options.data),
-        "captions": read_hash(options.captions),
+        "captions": read_hash(options.captions) if options.captions else None,
     }
     try:
         from training.fgam.train import Job, run
@@ -51,7 +55,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--config", metavar="FILE", type=Path, required=True, help="a training/configs/fgam-*.yaml")
     add("--data", metavar="FILE", type=Path, required=True, help="regions.jsonl")
-    add("--captions", metavar="FILE", type=Path, required=True, help="captions of the same images")
+    add("--captions", metavar="FILE", type=Path,
+        help="captions of the same images; not needed with lambda_global: 0")  # fmt: skip
     add("--output", metavar="DIR", type=Path, required=True, help="directory for the result")
     add("--overwrite", action="store_true", help="discard the training that DIR holds")
     return parser.parse_args(argv)

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from runtime.files import read_numbered
 from schemas.region import Box, RegionText
 from schemas.scene_graph import CaptionRecord
-from training.checks import Problem, Size, image_size, locate
+from schemas.spatial import RELATIONS, spatial_relation
+from training.checks import Problem, Size, locate, stored_size
 from training.data import Dropped, Loaded
-from training.fgam.relations import RELATIONS, spatial_relation
 
 _SMALLEST = 1e-6
 """Share of the image's width or height below which float32 loses a box."""
@@ -28,7 +28,7 @@ Region = tuple[Box, str]
 
 @dataclass
 class Example:
-    """One image. Boxes are in its pixels and inside it."""
+    """One image. Boxes are in its pixels as they are stored, and inside it."""
 
     image: str
     size: Size
@@ -43,32 +43,36 @@ class FgamData:
     examples: list[Example]
     captions: Loaded
     regions: Loaded
-    clipped: int
-    """Boxes that reached over the edge of their image."""
+
+    @property
+    def clipped(self) -> int:
+        """Boxes that reached over the edge of their image."""
+        return sum(row["clipped"] for row in self.regions.rows)
 
 
-def load_data(captions: Path, regions: Path) -> FgamData:
-    """Every image that has a caption and a region.
+def load_data(captions: Path | None, regions: Path) -> FgamData:
+    """Every image that has a caption and a region; without `captions` all that have a region.
 
     Raises ToolkitError (input) for a row that is none, with file, line and field. A row whose
     image cannot be read or has nothing in the other file, or whose box is outside its image, is
     dropped with its reason.
     """
     examples, of_regions = load_regions(regions)
-    by_image = {example.image: example for example in examples}
     of_captions = Loaded()
+    if captions is None:
+        return FgamData(examples, of_captions, of_regions)
+    by_image = {example.image: example for example in examples}
     for number, row in read_numbered(captions, CaptionRecord):
         with _dropping(of_captions, number, row.id):
             path = _path(row.image, captions.parent)
-            image_size(path)
+            stored_size(path)
             if path not in by_image:
                 raise Problem("no region", f"{row.image}: has no region")
             by_image[path].captions.append(row.caption)
             of_captions.rows.append({"_row": number})
     _drop_without_caption(of_regions, by_image)
-    clipped = sum(row["clipped"] for row in of_regions.rows)
     complete = [example for example in examples if example.captions]
-    return FgamData(complete, of_captions, of_regions, clipped)
+    return FgamData(complete, of_captions, of_regions)
 
 
 def load_regions(path: Path) -> tuple[list[Example], Loaded]:
@@ -78,12 +82,17 @@ def load_regions(path: Path) -> tuple[list[Example], Loaded]:
     for number, row in read_numbered(path, RegionText):
         with _dropping(loaded, number, None):
             image = _path(row.image, path.parent)
-            size = image_size(image)
+            size = stored_size(image)
             box = clip(row.box, size)
             example = by_image.setdefault(image, Example(image, size))
             example.regions.append((box, row.text))
             loaded.rows.append({"_row": number, "image": image, "clipped": box != row.box})
     return list(by_image.values()), loaded
+
+
+def has_pairs(examples: Sequence[Example]) -> bool:
+    """Whether an image has two regions, so that there is a relation to learn or to measure."""
+    return any(len(example.regions) > 1 for example in examples)
 
 
 def _drop_without_caption(regions: Loaded, by_image: Mapping[str, Example]) -> None:
@@ -134,9 +143,9 @@ class RegionDataset:
         count = min(self.max_regions, len(example.regions))
         chosen = sorted(draw.sample(range(len(example.regions)), count))
         with Image.open(example.image) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
+            pixels = image.convert("RGB")  # not turned as EXIF says: boxes are in stored pixels
         return {
-            "image": upright,
+            "image": pixels,
             "size": example.size,
             "caption": draw.choice(example.captions or [""]),
             "regions": [example.regions[place] for place in chosen],

@@ -15,8 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runtime.command_line import exit_on_error
+from runtime.errors import ToolkitError
 from training.data import check_share
-from training.fgam.data import Collator, Example, RegionDataset, load_regions, text_id
+from training.fgam.data import (
+    Collator,
+    Example,
+    RegionDataset,
+    has_pairs,
+    load_regions,
+    text_id,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,6 +67,8 @@ def evaluate(
     model: FgamModel, collator: Collator, held_out: Sequence[Example], probe_on: Sequence[Example]
 ) -> Evaluation:
     """Measure on `held_out`; the probe of the relations is trained on `probe_on`.
+
+    Both need an image with two regions.
 
     The head of a model without spatial loss is untrained and would lose in any case. So a new
     head of the same form is trained on frozen embeddings, for every model alike.
@@ -162,10 +172,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(argv: Sequence[str] | None) -> int:
     options = _parse(argv)
     held_out, probe_on = (_load(path) for path in (options.data, options.probe_data))
+    import torch
+
     from training.fgam.model import load_model
     from training.script import load_processor
 
-    model = load_model(options.model)
+    model = load_model(options.model).to("cuda" if torch.cuda.is_available() else "cpu")
     processor = load_processor(options.model, has_images=True)
     collator = Collator(processor, model.encoder.config)
     print(json.dumps(asdict(evaluate(model, collator, held_out, probe_on)), indent=2))
@@ -173,7 +185,11 @@ def _main(argv: Sequence[str] | None) -> int:
 
 
 def _load(path: Path) -> list[Example]:
+    """The images of a file. Raises ToolkitError (input) when there is nothing to measure in it."""
     examples, loaded = load_regions(path)
+    if not has_pairs(examples):
+        message = f"{path}: no image has two regions: {loaded.summary()}"
+        raise ToolkitError("input", message, "relations are measured on pairs of one image")
     check_share(loaded, path, _DROPPED)
     return examples
 

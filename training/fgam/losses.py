@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.nn import functional as collective
 from torch.nn import functional
+
+_MOST_LOG_SCALE = math.log(100)
 
 
 def info_nce(
@@ -15,13 +19,13 @@ def info_nce(
     """Symmetric InfoNCE of matching rows, as in CLIP (FGAM section 3.2.2).
 
     `images` and `texts` are embeddings [n, d] of any length, `log_scale` the logarithm of the
-    inverse temperature. With `text_ids` [n], rows of an equal id have the same text: they are no
-    negatives of each other and are left out of both sums.
+    inverse temperature, which ends at 100 as in CLIP. With `text_ids` [n], rows of an equal id have
+    the same text: they are no negatives of each other and are left out of both sums.
     """
     # Half precision is too coarse for logits that are scaled by up to 100.
     with torch.autocast(images.device.type, enabled=False):
         similarity = functional.normalize(images.float()) @ functional.normalize(texts.float()).T
-        logits = similarity * log_scale.float().exp()
+        logits = similarity * log_scale.float().clamp(max=_MOST_LOG_SCALE).exp()
         if text_ids is not None:
             same = text_ids[:, None] == text_ids[None, :]
             same.fill_diagonal_(False)

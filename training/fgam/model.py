@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from runtime.errors import ToolkitError
 from runtime.files import write_json
 from schemas.fgam import LossWeights
+from schemas.spatial import RELATIONS
 from training.fgam.losses import gather, info_nce, relation_loss
-from training.fgam.relations import RELATIONS
 
 _ENCODER = "encoder."
 _ADDED = "fgam.safetensors"
@@ -192,7 +192,11 @@ def load_model(model: str) -> FgamModel:
         return FgamModel(encoder, LossWeights(lambda_spatial=0))
     weights = json.loads(facts.read_text(encoding="utf-8"))["weights"]
     loaded = FgamModel(encoder, LossWeights.model_validate(weights))
-    loaded.load_state_dict(load_file(facts.with_name(_ADDED)), strict=False)
+    found = loaded.load_state_dict(load_file(facts.with_name(_ADDED)), strict=False)
+    missing = [name for name in found.missing_keys if not name.startswith(_ENCODER)]
+    if missing:
+        message = f"{facts.with_name(_ADDED)}: has no {', '.join(missing)}"
+        raise ToolkitError("input", message, "train again: the file is not of this model")
     return loaded
 
 

@@ -16,8 +16,8 @@ from runtime.errors import ToolkitError
 from runtime.files import write_json, write_jsonl
 from schemas.fgam import FgamConfig
 from training.config import trl_arguments
-from training.data import check_share
-from training.fgam.data import Collator, FgamData, RegionDataset, load_data
+from training.data import Loaded, check_share
+from training.fgam.data import Collator, FgamData, RegionDataset, has_pairs, load_data
 from training.fgam.model import FgamModel, load_encoder
 from training.output import check_output, claim, last_checkpoint
 from training.script import load_processor
@@ -31,7 +31,7 @@ class Job:
 
     source: Path
     config: FgamConfig
-    captions: Path
+    captions: Path | None
     regions: Path
     output: Path
     overwrite: bool
@@ -47,9 +47,7 @@ def run(job: Job, fingerprint: dict[str, Any]) -> None:
     main_process = arguments.process_index == 0
     if main_process:
         check_output(job.output, fingerprint, job.overwrite)
-    data = load_data(job.captions, job.regions)
-    check_share(data.captions, job.captions, job.config.max_dropped)
-    check_share(data.regions, job.regions, job.config.max_dropped)
+    data = _load(job)
     processor = load_processor(job.config.model, has_images=True)
     set_seed(arguments.seed)
     model = FgamModel(load_encoder(job.config.model), job.config)
@@ -73,6 +71,22 @@ def run(job: Job, fingerprint: dict[str, Any]) -> None:
         report = fingerprint | _report(data, trainer) | {"execution": execution}
         write_json(job.output / "manifest.json", report)
         print(f"{trainer.state.global_step} steps, wrote {job.output}", flush=True)
+
+
+def _load(job: Job) -> FgamData:
+    """The data of a job. Raises ToolkitError for too many dropped rows, or nothing to learn."""
+    data = load_data(job.captions, job.regions)
+    for path, loaded in _files(job, data):
+        check_share(loaded, path, job.config.max_dropped)
+    if job.config.lambda_spatial and not has_pairs(data.examples):
+        message = f"{job.regions}: no image has two regions, so there is no spatial loss"
+        raise ToolkitError("input", message, "set `lambda_spatial: 0`, or give more regions")
+    return data
+
+
+def _files(job: Job, data: FgamData) -> list[tuple[Path, Loaded]]:
+    captions = [(job.captions, data.captions)] if job.captions else []
+    return [*captions, (job.regions, data.regions)]
 
 
 def training_arguments(job: Job) -> TrainingArguments:
@@ -101,6 +115,11 @@ class FgamTrainer(Trainer):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self._losses: dict[str, list[Any]] = defaultdict(list)
+
+    def get_decay_parameter_names(self, model: Any) -> list[str]:
+        """Weight decay is for weights and would pull the temperatures of the losses to 1."""
+        names = super().get_decay_parameter_names(model)
+        return [name for name in names if not name.endswith(("logit_scale", "log_scale"))]
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, **settings: Any
@@ -131,7 +150,7 @@ class _DrawAgain(TrainerCallback):
 
 
 def _report_data(job: Job, data: FgamData) -> None:
-    files = ((job.captions, data.captions), (job.regions, data.regions))
+    files = _files(job, data)
     rows = ({"file": path.name} | dataclasses.asdict(item)
             for path, loaded in files for item in loaded.dropped)  # fmt: skip
     write_jsonl(job.output / "dropped.jsonl", rows)

@@ -15,17 +15,19 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoProcessor, TrainingArguments
 
 from runtime.config import read_yaml
-from schemas.fgam import FgamConfig
+from runtime.errors import ToolkitError
+from schemas.fgam import FgamConfig, LossWeights
 from tests.training.fgam.models import settings
 from training.config import trl_arguments
 from training.fgam import evaluate
 from training.fgam.__main__ import main
 from training.fgam.data import Collator, RegionDataset, load_data
-from training.fgam.model import load_model
+from training.fgam.model import FgamModel, load_encoder, load_model
+from training.fgam.train import FgamTrainer
 
 ROOT = Path(__file__).parents[3]
 STAGE_1 = ("global", "region", "spatial", "full")
@@ -234,6 +236,71 @@ def test_what_is_learned_by_heart_is_known(
     assert tuned["regions"] == sum(len(example.regions) for example in examples)
     assert tuned["pairs"] == sum(len(e.regions) * (len(e.regions) - 1) for e in examples)
     assert tuned["texts"] == len({text for e in examples for _, text in e.regions})
+
+
+def test_without_the_global_loss_captions_are_not_needed(
+    clip_folder: Path, scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(tmp_path, clip_folder, settings(max_steps=1))
+    words = arguments(config, scenes, tmp_path / "out")
+    del words[4:6]
+    assert main(words) == 2
+    assert "--captions is missing" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    write_config(tmp_path, clip_folder, settings(max_steps=1), lambda_global=0)
+    assert main(words) == 0
+    manifest = json.loads((tmp_path / "out/manifest.json").read_text())
+    assert manifest["counts"]["images"] == 12
+    assert manifest["counts"]["captions"] == manifest["counts"]["dropped"] == 0
+
+
+def test_a_spatial_loss_needs_two_regions_of_an_image(
+    clip_folder: Path, scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = json.loads((scenes / "regions.jsonl").read_text().splitlines()[0])
+    alone = scenes / "one-region.jsonl"
+    alone.write_text(json.dumps(row))
+    config = write_config(tmp_path, clip_folder, settings(max_steps=1), max_dropped=1)
+    words = arguments(config, scenes, tmp_path / "out")
+    words[3] = str(alone)
+    assert main(words) == 2
+    assert f"{alone}: no image has two regions" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_weight_decay_does_not_reach_the_temperatures(clip_folder: Path, tmp_path: Path) -> None:
+    model = FgamModel(load_encoder(str(clip_folder)), LossWeights())
+    trainer = FgamTrainer(model=model, args=TrainingArguments(str(tmp_path), use_cpu=True))
+    names = trainer.get_decay_parameter_names(model)
+    assert "spatial_head.layers.0.weight" in names
+    assert not [name for name in names if name.endswith("_scale")]
+
+
+def test_weights_that_are_missing_are_named(clip_folder: Path, tmp_path: Path) -> None:
+    model = FgamModel(load_encoder(str(clip_folder)), LossWeights())
+    model.save(tmp_path, model.state_dict())
+    load_model(str(tmp_path))
+    added = load_file(tmp_path / "fgam.safetensors")
+    del added["spatial_head.layers.0.weight"]
+    save_file(added, tmp_path / "fgam.safetensors")
+    with pytest.raises(ToolkitError, match=r"has no spatial_head\.layers\.0\.weight \("):
+        load_model(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"), [(1, "1 of 1 rows"), (0, "0 of 1 rows; dropped: 1 image missing")]
+)
+def test_an_evaluation_needs_two_regions_of_an_image(
+    rows: int, said: str, clip_folder: Path, scenes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = json.loads((scenes / "regions.jsonl").read_text().splitlines()[0])
+    alone = scenes / f"alone-{rows}.jsonl"
+    alone.write_text(json.dumps(row if rows else row | {"image": "none.png"}) + "\n")
+    files = ["--data", str(alone), "--probe-data", str(scenes / "regions.jsonl")]
+    assert evaluate.main([str(clip_folder), *files]) == 2
+    error = capsys.readouterr().err
+    assert f"{alone}: no image has two regions: {said}" in error
+    assert "nothing was written" not in error
 
 
 def test_retrieval_counts_what_brute_force_counts(

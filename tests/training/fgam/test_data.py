@@ -11,9 +11,17 @@ import torch
 from PIL import Image
 
 from runtime.errors import ToolkitError
+from schemas.spatial import RELATIONS
 from training.checks import Problem
-from training.fgam.data import Collator, RegionDataset, clip, load_data, relate, text_id
-from training.fgam.relations import RELATIONS
+from training.fgam.data import (
+    Collator,
+    RegionDataset,
+    clip,
+    load_data,
+    load_regions,
+    relate,
+    text_id,
+)
 from training.script import load_processor
 
 
@@ -92,6 +100,23 @@ def test_a_box_is_cut_at_the_edge_of_its_image() -> None:
     for box in ((10.0, 0.0, 12.0, 5.0), (0.0, 8.0, 5.0, 9.0), (1.0, 1.0, 1.000001, 5.0)):
         with pytest.raises(Problem, match="outside the image, 10 x 8"):
             clip(box, (10, 8))
+
+
+def test_boxes_are_in_pixels_of_the_image_as_it_is_stored(tmp_path: Path) -> None:
+    """A camera held upright stores a wide image and says in EXIF how to turn it."""
+    image = Image.new("RGB", (40, 20))
+    image.paste((255, 0, 0), (30, 0, 40, 20))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "1.png", exif=exif)
+    regions = write(tmp_path / "regions.jsonl", [region("1.png", [30, 0, 40, 20], "red")])
+    examples, loaded = load_regions(regions)
+    assert not loaded.dropped
+    assert examples[0].size == (40, 20)
+    drawn = RegionDataset(examples, 1, 0)[0]
+    assert drawn["image"].size == drawn["size"]
+    ((box, _),) = drawn["regions"]
+    assert drawn["image"].crop(box).getcolors() == [(200, (255, 0, 0))]
 
 
 def test_regions_are_drawn_by_seed_and_epoch(scenes: Path) -> None:

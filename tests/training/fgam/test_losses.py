@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,13 @@ def test_it_is_clips_own_loss(clip_folder: Path) -> None:
     reference.loss.backward()
     for gradient, parameter in zip(mine, model.parameters(), strict=True):
         torch.testing.assert_close(gradient, parameter.grad, rtol=1e-4, atol=1e-6)
+
+
+def test_the_scale_ends_at_100() -> None:
+    images, texts = torch.randn(2, 4, 8, generator=torch.Generator().manual_seed(0))
+    losses = [info_nce(images, texts, torch.tensor(scale)) for scale in (math.log(100), 9.0)]
+    torch.testing.assert_close(losses[1], losses[0])
+    assert info_nce(images, texts, torch.tensor(4.0)) != losses[0]
 
 
 def test_different_texts_are_not_masked() -> None:

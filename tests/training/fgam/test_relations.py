@@ -7,7 +7,7 @@ from itertools import combinations, product
 import pytest
 
 from schemas.region import Box, SpatialRelation
-from training.fgam.relations import RELATIONS, spatial_relation
+from schemas.spatial import RELATIONS, spatial_relation
 
 EDGES = list(combinations(range(5), 2))
 BOXES: list[Box] = [(x0, y0, x1, y1) for (x0, x1), (y0, y1) in product(EDGES, EDGES)]

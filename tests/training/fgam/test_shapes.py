@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageChops
 
-from examples.shapes.generate import COLOURS, SHAPES, SIDE, Drawn, draw, main, make_scene
+from examples.shapes.generate import COLOURS, SHAPES, SIDE, Drawn, describe, draw, main, make_scene
 from runtime.files import read_records
 from schemas.region import RegionText
 from schemas.scene_graph import CaptionRecord
-from training.fgam.relations import RELATIONS, spatial_relation
+from schemas.spatial import RELATIONS, spatial_relation
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -83,6 +84,15 @@ def test_all_relations_and_sizes_are_common() -> None:
     assert min(counts.values()) > 0.03 * counts.total()
     sizes = Counter(item.size for scene in scenes for item in scene)
     assert min(sizes.values()) > 0.3 * sizes.total()
+
+
+def test_a_shape_is_not_said_to_lie_to_one_of_the_same_text() -> None:
+    twins = [Drawn("small", "red", "circle", (x, 0, x + 9, 9)) for x in (0, 40)]
+    other = Drawn("small", "blue", "circle", (0, 30, 9, 39))
+    listed = "a small red circle and a small red circle."
+    assert describe(twins, random.Random(0)) == listed
+    said = describe([twins[0], other], random.Random(0))
+    assert said.startswith("a small red circle and a small blue circle. The small ")
 
 
 def test_a_folder_with_something_in_it_is_refused(
