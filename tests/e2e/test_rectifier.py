@@ -111,29 +111,22 @@ def test_a_killed_run_goes_on_and_ends_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_loop_ends_on_a_real_model(tmp_path: Path) -> None:
-    issue = {"kind": "object", "evidence": "It differs.", "instruction": "Say it otherwise."}
-    complaint = {"issues": [issue], "needs_revision": True, "consistency": 0.5}
-    (tmp_path / "script.json").write_text(json.dumps({"critic": [complaint]}))
     config = {
-        "backends": {
-            "small": smollm2(),
-            "grumbler": {"driver": "fake", "script": str(tmp_path / "script.json")},
-        },
+        "backends": {"small": smollm2()},
         "run": {"cache": str(tmp_path / "cache"), "max_error_rate": 1.0},
     }
     (tmp_path / "config.yaml").write_text(json.dumps(config))
-    command = [
-        "agents.rectifier", write_questions(tmp_path, 1), "--config", tmp_path / "config.yaml",
-        "--text-only", "--max-steps", 2, "--backend", "model=small",
-    ]  # fmt: skip
-    done = run(*command, "--backend", "critic=grumbler", "--output", tmp_path / "a")
+    done = run(
+        "agents.rectifier", write_questions(tmp_path, 2), "--output", tmp_path / "run",
+        "--config", tmp_path / "config.yaml", "--text-only", "--max-steps", 2,
+        "--backend", "model=small", "--backend", "critic=small",
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    [found] = rows(tmp_path / "a/trajectories.jsonl")
-    assert found["stopped"] != "satisfied" and found["final"] == found["steps"][-1]["response"]
-
-    done = run(*command, "--backend", "critic=small", "--output", tmp_path / "b")
-    assert done.returncode == 0, done.stderr
-    found, rejected = (rows(tmp_path / f"b/{n}.jsonl") for n in ("trajectories", "rejected"))
-    # A critic this small may fail a record, but only in one of the ways that are accounted for.
-    assert len(found) + len(rejected) == 1
+    found, rejected = (rows(tmp_path / f"run/{n}.jsonl") for n in ("trajectories", "rejected"))
+    assert {row["id"] for row in found + rejected} == {"cat-0", "coffee-1"}
+    # A model this small may fail a record, but only in one of the ways that are accounted for,
+    # and its own answers are taken.
     assert all(row["kind"] in ("truncated", "schema", "malformed") for row in rejected)
+    assert all(len(row["steps"]) <= 3 and row["final"] for row in found)
+    usage = [row["usage"] for row in rows(tmp_path / "run/.outcomes.jsonl")]
+    assert sum(one.get("live:model", 0) for one in usage) >= 1
