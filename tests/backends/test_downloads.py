@@ -115,7 +115,7 @@ def test_what_is_no_image_is_said_and_not_kept(
     "url", ["file:///etc/passwd", "ftp://h/a.png", "http://", "http://[", "https://\udcff/a"]
 )
 def test_other_addresses_are_refused(tmp_path: Path, url: str) -> None:
-    error_of(url, tmp_path)
+    assert error_of(url, tmp_path).kind == "image"
 
 
 def test_size_and_time_have_an_end(
