@@ -128,7 +128,7 @@ def _no_object(context: AgentContext) -> ToolkitError:
 
 def write_graphs(results: Results) -> Iterator[str]:
     """Write `scene_graphs.jsonl`; yield how many elements of each kind there are."""
-    from agents.execute import write_rejected
+    from agents.execute import in_words, write_rejected
     from runtime.files import write_jsonl
 
     counts: Counter[str] = Counter()
@@ -143,7 +143,7 @@ def write_graphs(results: Results) -> Iterator[str]:
 
     graphs = write_jsonl(results.directory / "scene_graphs.jsonl", rows())
     rejected = write_rejected(results)
-    reasons = ", ".join(f"{number:,} {kind}" for kind, number in rejected.items())
+    reasons = in_words(rejected)
     yield (
         f"{graphs:,} graphs in scene_graphs.jsonl: {counts['object']:,} objects, "
         f"{counts['attribute']:,} attributes, {counts['relation']:,} relations; dropped: "

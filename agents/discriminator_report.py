@@ -13,13 +13,13 @@ from schemas.scene_graph import NEGATIVES, elements
 
 def write_discriminated(results: Results) -> Iterator[str]:
     """Write `negatives.jsonl`, `verdicts.jsonl` and `rejected.jsonl`; yield the summary."""
-    from agents.execute import write_rejected
+    from agents.execute import in_words, write_rejected
 
     directory = results.directory
     count = write_jsonl(directory / "negatives.jsonl", (value["graph"] for value in _of(results)))
     write_jsonl(directory / "verdicts.jsonl", _verdicts(results))
     rejected = write_rejected(results)
-    reasons = ", ".join(f"{number:,} {kind}" for kind, number in rejected.items())
+    reasons = in_words(rejected)
     yield f"{count:,} graphs in negatives.jsonl; rejected: {reasons or 'none'}"
     yield from summary(_tested(results), _verdicts(results))
     if results.settings["text_only"]:

@@ -32,8 +32,8 @@ from schemas.config import Config, LiteLLMConfig
 
 # Profile fields that change how fast or at what price an answer comes, never the answer.
 _NOT_IN_FINGERPRINT = {
-    "max_parallel", "rpm", "tpm", "timeout_s", "dead_after_s", "price", "api_base", "api_key_env",
-    "threads",
+    "max_parallel", "rpm", "tpm", "timeout_s", "dead_after_s", "price", "batch_price", "api_base",
+    "api_key_env", "threads",
 }  # fmt: skip
 
 
@@ -275,6 +275,11 @@ def write_rejected(results: Results) -> dict[str, int]:
 
     write_jsonl(results.directory / "rejected.jsonl", rows())
     return dict(sorted(kinds.items()))
+
+
+def in_words(kinds: Mapping[str, int]) -> str:
+    """`2 image, 1 schema`: how many records were rejected for what; empty where none was."""
+    return ", ".join(f"{number:,} {kind}" for kind, number in kinds.items())
 
 
 def _account(config: Config, name: str) -> dict[str, str]:

@@ -186,7 +186,7 @@ def negated(graph: SceneGraph, found: Mapping[Element, Generated]) -> NegatedGra
 
 def write_negatives(results: Results) -> Iterator[str]:
     """Write `negatives.jsonl`; yield how many elements have four negatives, and what failed."""
-    from agents.execute import write_rejected
+    from agents.execute import in_words, write_rejected
     from runtime.files import write_jsonl
 
     counts: Counter[str] = Counter()
@@ -203,7 +203,7 @@ def write_negatives(results: Results) -> Iterator[str]:
 
     graphs = write_jsonl(results.directory / "negatives.jsonl", rows())
     rejected = write_rejected(results)
-    reasons = ", ".join(f"{number:,} {kind}" for kind, number in rejected.items())
+    reasons = in_words(rejected)
     yield f"{graphs:,} graphs in negatives.jsonl; rejected: {reasons or 'none'}"
     yield from _summary(counts)
 

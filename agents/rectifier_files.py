@@ -15,7 +15,7 @@ from schemas.trajectory import Feedback, RevisionExample, RewardPrompt, Trajecto
 
 def write_trajectories(results: Results) -> Iterator[str]:
     """Write all files of the run; yield the report's lines."""
-    from agents.execute import write_rejected
+    from agents.execute import in_words, write_rejected
 
     folder = results.directory
     write_jsonl(folder / "trajectories.jsonl", _trajectories(results))
@@ -31,7 +31,7 @@ def write_trajectories(results: Results) -> Iterator[str]:
     with atomic_writer(folder / "report.md") as file:
         file.write(markdown(report))
     yield from lines(report)
-    reasons = ", ".join(f"{number:,} {kind}" for kind, number in rejected.items())
+    reasons = in_words(rejected)
     yield (
         f"sft.jsonl: {learnt:,} of {report.revisions:,} revisions, those the critic found better; "
         f"rejected: {reasons or 'none'}"

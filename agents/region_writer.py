@@ -183,7 +183,7 @@ def _image(placed: tuple[Place, CaptionRow]) -> tuple[Path, str]:
 
 def write_regions(results: Results) -> Iterator[str]:
     """Write `regions.jsonl`; yield how many there are and who wrote their texts."""
-    from agents.execute import write_rejected
+    from agents.execute import in_words, write_rejected
     from runtime.files import write_jsonl
 
     counts: Counter[str] = Counter()
@@ -198,7 +198,7 @@ def write_regions(results: Results) -> Iterator[str]:
 
     regions = write_jsonl(results.directory / "regions.jsonl", rows())
     rejected = write_rejected(results)
-    reasons = ", ".join(f"{number:,} {kind}" for kind, number in rejected.items())
+    reasons = in_words(rejected)
     yield (
         f"{regions:,} regions of {counts['images']:,} images in regions.jsonl; images without any: "
         f"{counts['empty']:,}; texts refused: {counts[REFUSED]:,}, of these written by template: "

@@ -38,11 +38,11 @@ def _values(results: Results) -> Iterator[dict[str, object]]:
 
 
 def _write_stage(results: Results, name: str) -> Iterator[str]:
-    from agents.execute import write_rejected
+    from agents.execute import in_words, write_rejected
 
     count = write_jsonl(results.directory / name, _values(results))
     rejected = write_rejected(results)
-    reasons = ", ".join(f"{number:,} {kind}" for kind, number in rejected.items())
+    reasons = in_words(rejected)
     yield f"{count:,} records in {name}; rejected: {reasons or 'none'}"
 
 

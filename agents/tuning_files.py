@@ -47,7 +47,7 @@ class Mixture(StrictModel):
 
 def write_pairs(results: Results) -> Iterator[str]:
     """Write `pairs.jsonl` in input order, as the run's mixture wants it. Yield the report."""
-    from agents.execute import write_rejected
+    from agents.execute import in_words, write_rejected
     from runtime.files import write_jsonl
 
     settings = {key: results.settings[key] for key in Mixture.model_fields}
@@ -76,7 +76,7 @@ def write_pairs(results: Results) -> Iterator[str]:
         yield f"{kind:5} {sides}{f'; left out: {lacking}' if lacking else ''}"
     by_model, by_template = counts["by model"], counts["by template"]
     yield f"wh pairs: {by_model:,} in a model's words, {by_template:,} by the template"
-    reasons = ", ".join(f"{number:,} {kind}" for kind, number in rejected.items())
+    reasons = in_words(rejected)
     yield (
         f"{total:,} pairs in pairs.jsonl; {counts['excluded']:,} images excluded; "
         f"rejected: {reasons or 'none'}"

@@ -116,7 +116,7 @@ def write_evaluation(results: Results) -> Iterator[str]:
     and the model's text in `prediction`. A question without an answer has -1 and no text there,
     so it counts as unparsed, and stands in `rejected.jsonl` with the reason.
     """
-    from agents.execute import write_rejected
+    from agents.execute import in_words, write_rejected
 
     predictions = results.directory / "predictions.csv"
     _write_predictions(predictions, results)
@@ -126,7 +126,7 @@ def write_evaluation(results: Results) -> Iterator[str]:
     marks = {"text_only": text_only, "rejected": rejected}
     write_json(results.directory / "scores.json", asdict(scores) | marks)
     yield from table(scores)
-    reasons = ", ".join(f"{number:,} {kind}" for kind, number in rejected.items())
+    reasons = in_words(rejected)
     failed = sum(rejected.values())
     if scores.unparsed:
         yield (
