@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "agents": {"schemas", "prompts", "scoring", "runtime", "backends"},
     "training": {"schemas", "scoring", "runtime"},
     "benchmarks": {"schemas", "prompts", "scoring", "runtime", "backends", "agents"},
+    "pages": {"schemas", "prompts", "scoring", "runtime", "backends", "agents", "benchmarks"},
 }
 
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-import pytest
-
-UNPACKED = Path(__file__).parents[2] / ".cache/redis-server"
-PACKAGES = ("redis-server", "redis-tools", "libjemalloc2", "liblzf1")
+from tests.servers.debian import libraries, unpacked
 
 
 @lru_cache(maxsize=1)
@@ -25,28 +20,8 @@ def program() -> list[str]:
     for name in ("valkey-server", "redis-server"):
         if found := shutil.which(name):
             return [found]
-    if not UNPACKED.exists():
-        _unpack()
-    libraries = ":".join(map(str, UNPACKED.glob("usr/lib/*-linux-gnu")))
-    return ["env", f"LD_LIBRARY_PATH={libraries}", str(UNPACKED / "usr/bin/redis-server")]
-
-
-def _unpack() -> None:
-    """Debian's packages without installing them, which takes no root."""
-    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
-        pytest.skip("no redis-server, no valkey-server, and no apt-get to download one")
-    UNPACKED.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=UNPACKED.parent) as name:
-        folder = Path(name)
-        command = ["apt-get", "download", *PACKAGES]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-        if done.returncode:
-            pytest.skip(f"redis-server cannot be downloaded from Debian: {done.stderr.strip()}")
-        for package in folder.glob("*.deb"):
-            command = ["dpkg-deb", "--extract", str(package), str(folder / "root")]
-            subprocess.run(command, check=True)
-        if not UNPACKED.exists():  # another test process may have been faster
-            os.rename(folder / "root", UNPACKED)
+    root = unpacked("redis-server")
+    return ["env", f"LD_LIBRARY_PATH={libraries(root)}", str(root / "usr/bin/redis-server")]
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""What a person looks at: `report` writes one page about runs, `review` serves one to judge items."""
