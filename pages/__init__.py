@@ -1,1 +1,1 @@
-"""What a person looks at: `report` writes one page about runs, `review` serves one to judge items."""
+"""What a person looks at: `report` is one page about runs, `review` a page to judge items on."""

@@ -41,4 +41,3 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
-
