@@ -16,7 +16,7 @@ from runtime.files import atomic_writer, write_json
 from schemas.judged import ExampleResult
 from schemas.preference import PreferencePair
 from schemas.record import RevisedRecord
-from scoring.metrics import score_example, summarise
+from scoring.metrics import ResultsByImage, score_example
 from scoring.preference import preference_pairs
 
 EXAMPLES_SHOWN = 3
@@ -32,8 +32,8 @@ class RunTotals:
     pairs: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
     reference: bool = False
-    before: list[list[ExampleResult]] = field(default_factory=list)
-    after: list[list[ExampleResult]] = field(default_factory=list)
+    before: ResultsByImage = field(default_factory=ResultsByImage)
+    after: ResultsByImage = field(default_factory=ResultsByImage)
     shown: list[tuple[PreferencePair, RevisedRecord]] = field(default_factory=list)
 
 
@@ -85,9 +85,8 @@ def _pair_up(records: list[RevisedRecord], file: Any, totals: RunTotals) -> None
         if pair.kind == "reliability":
             index = int(pair.id.rpartition("#")[2].partition(":")[0])
             _show(totals, pair, by_index[index])
-    if records:
-        totals.before.append([_result(record, revised=False) for record in records])
-        totals.after.append([_result(record, revised=True) for record in records])
+    totals.before.add(_result(record, revised=False) for record in records)
+    totals.after.add(_result(record, revised=True) for record in records)
 
 
 def _show(totals: RunTotals, pair: PreferencePair, record: RevisedRecord) -> None:
@@ -107,19 +106,16 @@ def _result(record: RevisedRecord, *, revised: bool) -> ExampleResult:
     """Score of the response, or of its revision where one was accepted."""
     judged = record.revision if revised and record.revision else record
     example = judged_example(judged.predictions, record.entities, judged.judgements, record.id)
-    return score_example(example).model_copy(update={"assignments": ()})
+    return score_example(example)
 
 
 def _scores(totals: RunTotals, seed: int) -> dict[str, Any]:
     from scoring.bootstrap import bootstrap
 
     scores: dict[str, Any] = {"ground_truth": "reference" if totals.reference else "entities"}
-    for name, groups in (("before", totals.before), ("after", totals.after)):
-        metrics = summarise([result for group in groups for result in group])
-        scores[name] = {
-            **metrics.model_dump(),
-            "intervals": bootstrap(groups, seed=seed) if groups else {},
-        }
+    for name, kept in (("before", totals.before), ("after", totals.after)):
+        intervals = bootstrap(kept, seed=seed)
+        scores[name] = {**kept.metrics().model_dump(), "intervals": intervals}
     scores["counts"] = {
         "images": totals.images,
         "responses": totals.responses,

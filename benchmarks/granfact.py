@@ -8,7 +8,9 @@ prompt style of each response.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from agents.attribute_judge import judge_attributes
@@ -23,7 +25,7 @@ from runtime.errors import ToolkitError
 from runtime.files import atomic_writer, write_json
 from schemas.judged import ExampleResult
 from schemas.record import PROMPT_STYLES, ImageRecord, JudgedRecord, ResponseRecord
-from scoring.metrics import score_example, summarise
+from scoring.metrics import ResultsByImage, score_example
 
 METRICS = ("IRR", "P", "R", "F1", "gIRR", "gP", "gR", "gF1", "G")
 
@@ -64,38 +66,33 @@ def style_of(record: ResponseRecord) -> str:
     return next((name for name, text in PROMPT_STYLES.items() if text == record.prompt), "custom")
 
 
-def collect(results: Results) -> dict[Group, dict[str, list[ExampleResult]]]:
-    """Results by group and image; each response counts in its domain and in "all"."""
-    groups: dict[Group, dict[str, list[ExampleResult]]] = {}
-    for outcome in results.outcomes():
-        if outcome.value is None:
-            continue
-        record = JudgedRecord.model_validate(outcome.value)
-        result = score_example(record_example(record)).model_copy(update={"assignments": ()})
-        model, style = record.model or "unnamed", style_of(record)
-        for domain in {"all", record.domain or "all"}:
-            images = groups.setdefault((model, style, domain), {})
-            images.setdefault(record.image_id, []).append(result)
+def collect(results: Results) -> dict[Group, ResultsByImage]:
+    """Results by group; each response counts in its domain and in "all"."""
+    groups: dict[Group, ResultsByImage] = defaultdict(ResultsByImage)
+    values = (outcome.value for outcome in results.outcomes() if outcome.value is not None)
+    records = map(JudgedRecord.model_validate, values)
+    # The responses of an image stand together, as they come from one row.
+    for _, image in groupby(records, key=lambda record: record.image_id):
+        scored: dict[Group, list[ExampleResult]] = defaultdict(list)
+        for record in image:
+            result = score_example(record_example(record))
+            for domain in {"all", record.domain or "all"}:
+                scored[record.model or "unnamed", style_of(record), domain].append(result)
+        for group, of_image in scored.items():
+            groups[group].add(of_image)
     return groups
 
 
-def tabulate(
-    groups: dict[Group, dict[str, list[ExampleResult]]], seed: int
-) -> list[dict[str, Any]]:
+def tabulate(groups: Mapping[Group, ResultsByImage], seed: int) -> list[dict[str, Any]]:
     """One row for each group: metrics, intervals, examples, empty responses."""
     from scoring.bootstrap import bootstrap
 
-    rows = []
-    for (model, style, domain), images in sorted(groups.items()):
-        by_image = list(images.values())
-        metrics = summarise([result for image in by_image for result in image])
-        intervals = bootstrap(by_image, seed=seed)
-        rows.append(
-            {"model": model, "style": style, "domain": domain, "images": len(images)}
-            | metrics.model_dump()
-            | {"intervals": intervals}
-        )
-    return rows
+    return [
+        {"model": model, "style": style, "domain": domain, "images": len(kept)}
+        | kept.metrics().model_dump()
+        | {"intervals": bootstrap(kept, seed=seed)}
+        for (model, style, domain), kept in sorted(groups.items())
+    ]
 
 
 def write_evaluation(results: Results) -> Iterator[str]:

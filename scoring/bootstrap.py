@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.judged import ExampleResult
-from scoring.metrics import summands
+from scoring.metrics import ResultsByImage, Summands
 
 Intervals = dict[str, tuple[float, float]]
 
 
-def bootstrap(
-    groups: Sequence[Sequence[ExampleResult]], *, seed: int, resamples: int = 2000
-) -> Intervals:
+def bootstrap(results: ResultsByImage, *, seed: int, resamples: int = 2000) -> Intervals:
     """Percentile 95 % intervals of the nine metrics.
 
-    `groups` holds the results of each image: responses to one image are drawn together, as
-    they are not independent. One resample is held in memory at a time. No group, no interval.
+    Responses to one image are drawn together, as they are not independent. One resample is held
+    in memory at a time. No image, no interval.
     """
-    if not groups:
+    if not results:
         return {}
-    sums = np.array(
-        [np.sum([summands(row) for row in group], axis=0) for group in groups], dtype=np.float64
-    )
+    numbers = np.frombuffer(results.numbers).reshape(-1, len(Summands._fields))
+    sums = np.add.reduceat(numbers, np.frombuffer(results.starts, dtype=np.int64))
     drawn = resampled_sums(sums, seed=seed, resamples=resamples)
     return {name: interval(column) for name, column in _metrics(drawn).items()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 from math import fsum
 from typing import NamedTuple
@@ -44,26 +45,11 @@ def score_example(example: JudgedExample) -> ExampleResult:
 def summarise(results: Iterable[ExampleResult]) -> Metrics:
     """The nine metrics, micro-averaged over the examples. Every 0/0 is 0.
 
-    Reads the results once and keeps only their summands, not the assignments.
+    Reads the results once and keeps 64 bytes of each.
     """
-    columns = zip(*map(summands, results), strict=True)
-    totals = [fsum(column) for column in columns] or [0.0] * len(Summands._fields)
-    matched, granularity, predicted, truth, reliable, fine, empty, examples = totals
-    precision, recall = ratio(matched, predicted), ratio(matched, truth)
-    fine_precision, fine_recall = ratio(granularity, predicted), ratio(granularity, truth)
-    return Metrics(
-        IRR=ratio(reliable, examples),
-        P=precision,
-        R=recall,
-        F1=harmonic(precision, recall),
-        gIRR=ratio(fine, examples),
-        gP=fine_precision,
-        gR=fine_recall,
-        gF1=harmonic(fine_precision, fine_recall),
-        G=ratio(granularity, matched),
-        examples=int(examples),
-        empty=int(empty),
-    )
+    kept = ResultsByImage()
+    kept.add(results)
+    return kept.metrics()
 
 
 class Summands(NamedTuple):
@@ -82,6 +68,9 @@ class Summands(NamedTuple):
     examples: int
 
 
+_COLUMNS = len(Summands._fields)
+
+
 def summands(row: ExampleResult) -> Summands:
     """The summands of one example's result."""
     return Summands(
@@ -94,6 +83,47 @@ def summands(row: ExampleResult) -> Summands:
         empty=row.predicted == 0,
         examples=1,
     )
+
+
+class ResultsByImage:
+    """What any number of results adds to the metrics, image by image; 64 bytes a result."""
+
+    def __init__(self) -> None:
+        self.numbers = array("d")
+        """The summands of all results, one after the other."""
+        self.starts = array("q")
+        """The result that each image begins with."""
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def add(self, results: Iterable[ExampleResult]) -> None:
+        """All results of one image; none is no image."""
+        start = len(self.numbers)
+        for result in results:
+            self.numbers.extend(summands(result))
+        if len(self.numbers) > start:
+            self.starts.append(start // _COLUMNS)
+
+    def metrics(self) -> Metrics:
+        """The nine metrics of all results."""
+        totals = [fsum(self.numbers[column::_COLUMNS]) for column in range(_COLUMNS)]
+        matched, granularity, predicted, truth, reliable, fine, empty, examples = totals
+        precision, recall = ratio(matched, predicted), ratio(matched, truth)
+        fine_precision, fine_recall = ratio(granularity, predicted), ratio(granularity, truth)
+        return Metrics(
+            IRR=ratio(reliable, examples),
+            P=precision,
+            R=recall,
+            F1=harmonic(precision, recall),
+            gIRR=ratio(fine, examples),
+            gP=fine_precision,
+            gR=fine_recall,
+            gF1=harmonic(fine_precision, fine_recall),
+            G=ratio(granularity, matched),
+            examples=int(examples),
+            empty=int(empty),
+        )
 
 
 def ratio(numerator: float, denominator: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from schemas.judged import ExampleResult, JudgedExample
 from scoring.assignment import ScoringError, edge_score
 from scoring.attributes import attribute_score
 from scoring.bootstrap import bootstrap
-from scoring.metrics import score_example, summarise
+from scoring.metrics import ResultsByImage, score_example, summarise
 
 
 def example(
@@ -173,12 +174,19 @@ def test_quantities_past_64_bits_are_refused_in_words() -> None:
         score_example(judged)
 
 
+def by_image(groups: Iterable[Iterable[ExampleResult]]) -> ResultsByImage:
+    kept = ResultsByImage()
+    for group in groups:
+        kept.add(group)
+    return kept
+
+
 def test_intervals_hold_the_estimate_and_repeat_with_the_seed() -> None:
     results = [
         score_example(example([(2, False)], [(1 + i % 3, False, 2)], [(0, 0, 1 + i % 2, 0.5)]))
         for i in range(40)
     ]
-    groups = [[result] for result in results]
+    groups = by_image([result] for result in results)
     intervals, metrics = bootstrap(groups, seed=1), summarise(results).model_dump()
     assert intervals == bootstrap(groups, seed=1)
     assert intervals != bootstrap(groups, seed=2)
@@ -191,7 +199,7 @@ def test_responses_to_one_image_are_drawn_together() -> None:
     group = [
         score_example(example([(2, False)], [(k, False, 1)], [(0, 0, 1, 1.0)])) for k in (1, 2)
     ]
-    intervals, metrics = bootstrap([group], seed=1), summarise(group).model_dump()
+    intervals, metrics = bootstrap(by_image([group]), seed=1), summarise(group).model_dump()
     for name, (low, high) in intervals.items():
         assert low == high == pytest.approx(metrics[name]), name
     assert intervals["P"][0] == pytest.approx(0.75)
@@ -208,13 +216,38 @@ def test_intervals_are_the_percentiles_of_resampled_metrics() -> None:
         summarise([results[i] for i in draw.integers(0, 5, size=5)]).model_dump()
         for _ in range(200)
     ]
-    for name, interval in bootstrap([[row] for row in results], seed=3, resamples=200).items():
+    kept = by_image([row] for row in results)
+    for name, interval in bootstrap(kept, seed=3, resamples=200).items():
         expected = np.percentile([row[name] for row in drawn], [2.5, 97.5])
         assert interval == pytest.approx(tuple(expected)), name
 
 
 def test_no_image_has_no_interval() -> None:
-    assert bootstrap([], seed=1) == {}
+    assert bootstrap(by_image([[]]), seed=1) == {}
+
+
+def test_images_of_several_responses_are_summed_up_one_by_one() -> None:
+    results = [
+        score_example(example([(1 + i, False)], [(2, False, 2)], [(0, 0, 1 + i % 2, 0.5)]))
+        for i in range(6)
+    ]
+    kept = by_image([results[:1], results[1:4], results[4:]])
+    assert len(kept) == 3
+    assert kept.metrics() == summarise(results)
+    draw = np.random.default_rng(5)
+    groups = [results[:1], results[1:4], results[4:]]
+    drawn = [
+        summarise([row for i in draw.integers(0, 3, size=3) for row in groups[i]]).P
+        for _ in range(100)
+    ]
+    expected = tuple(np.percentile(drawn, [2.5, 97.5]))
+    assert bootstrap(kept, seed=5, resamples=100)["P"] == pytest.approx(expected)
+
+
+def test_a_result_takes_64_bytes() -> None:
+    row = score_example(example([(2, False)], [(1, False, 1)], [(0, 0, 1, 1.0)]))
+    kept = by_image([row] * 10 for _ in range(100))
+    assert len(kept.numbers) * kept.numbers.itemsize == 64 * 1000
 
 
 def test_quantities_of_a_billion_are_exact() -> None:
