@@ -8,19 +8,21 @@ import os
 import warnings
 from functools import cache, cached_property
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
 from backends.base import Capabilities, Completion, ModelRequest
 from backends.chat import chat_arguments, read_completion
-from backends.openai_http import OpenAIEndpoint
 from backends.provider_errors import from_exception
 from backends.rate_headers import read_rate_limits
 from backends.structured import Mode
 from runtime.errors import ToolkitError
 from schemas.config import LiteLLMConfig
+
+if TYPE_CHECKING:
+    from backends.openai_http import OpenAIEndpoint
 
 logger = logging.getLogger(__name__)
 
@@ -96,9 +98,7 @@ class LiteLLMBackend:
         arguments = self.arguments(request, output) | more
         name = self.config.model
         if self._is_direct:
-            if self._endpoint is None:
-                self._endpoint = OpenAIEndpoint(self.config.api_base or "", self._key())
-            answer, headers = await self._endpoint.chat(name.split("/", 1)[1], arguments)
+            answer, headers = await self._opened().chat(name.split("/", 1)[1], arguments)
             completion = read_completion(answer, name)
             return completion.model_copy(update={"limits": read_rate_limits(headers)})
         return self.read(await self._through_litellm(arguments))
@@ -153,6 +153,14 @@ class LiteLLMBackend:
 
     def _key(self) -> str | None:
         return os.environ.get(self.config.api_key_env) if self.config.api_key_env else None
+
+    def _opened(self) -> OpenAIEndpoint:
+        # Imported at the first call: aiohttp takes as long as some thousand cached answers.
+        from backends.openai_http import OpenAIEndpoint
+
+        if self._endpoint is None:
+            self._endpoint = OpenAIEndpoint(self.config.api_base or "", self._key())
+        return self._endpoint
 
     async def _through_litellm(self, arguments: dict[str, Any]) -> Any:
         key = self._key()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -34,13 +33,10 @@ def questions(count: int) -> list[str]:
 
 
 def main(run: Callable[[str, int, Path], Any]) -> None:
-    """Call `run(api_base, n, folder)`, which returns how many answers it has, and time it."""
+    """Call `run(api_base, n, folder)`, which returns how many answers it has."""
     os.environ.setdefault("OPENAI_API_KEY", "none")
     api_base, count, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     folder.mkdir(parents=True, exist_ok=True)
-    started = time.perf_counter()
     answered = run(api_base, count, folder)
-    seconds = time.perf_counter() - started
     if answered != count:
         sys.exit(f"{answered} answers of {count}")
-    print(seconds)
