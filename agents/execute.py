@@ -99,7 +99,8 @@ class Execution(Generic[In, Out]):
     def _prompts(self) -> dict[str, dict[str, str]]:
         agent = self.command.agent
         names = dict.fromkeys((*agent.steps, agent.name))
-        prompts = [load_prompt(name) for name in names if has_prompt(name)]
+        folder = self.config.prompts
+        prompts = [load_prompt(name, folder) for name in names if has_prompt(name)]
         return {p.id: {"version": p.version, "sha256": p.digest} for p in prompts}
 
     async def _check(self) -> None:
