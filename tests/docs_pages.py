@@ -144,7 +144,8 @@ def _plain(line: str) -> str:
 
 def _exists(text: str) -> None:
     for module, command, rest in _COMMAND.findall(text.replace("\\\n", " ")):
-        words = _help_words(module.removeprefix("-m ") or command, rest.split("#")[0].split())
+        rest = rest.partition(" #")[0]
+        words = _help_words(module.removeprefix("-m ") or command, rest.split())
         shown = _help(*words)
         missing = [flag for flag in re.findall(r"(?<!\S)--[a-z-]+", rest) if flag not in shown]
         if missing:
