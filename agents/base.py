@@ -17,7 +17,7 @@ from backends.base import Capabilities, ImageInput, Message, ModelRequest, Sampl
 from backends.client import Parsed
 from backends.images import open_image
 from backends.registry import Backends
-from prompts import load_prompt
+from prompts import Prompt, load_prompt
 from runtime.errors import PendingError, ToolkitError
 from schemas.base import Record
 from schemas.config import BackendConfig
@@ -67,9 +67,20 @@ class AgentContext:
         ToolkitError("semantic") for an answer that fits the schema and is wrong all the same.
         Raises ToolkitError when no valid answer could be had.
         """
-        request = build_request(step, inputs, self.profile(step), self.seed, legend)
+        request = self.request(step, inputs, legend=legend)
         request = request.model_copy(update={"images": images})
         return (await self.send(step, request, output, validate)).value
+
+    def request(
+        self, step: str, inputs: BaseModel, *, legend: str = "", backend_of: str = ""
+    ) -> ModelRequest:
+        """The request for one step, to be put to its backend or that of another step."""
+        profile = self.profile(backend_of or step)
+        return build_request(self.prompt(step), inputs, profile, self.seed, legend)
+
+    def prompt(self, step: str) -> Prompt:
+        """The user's own prompt of a step where there is one, else the built-in one."""
+        return load_prompt(step, self._backends.config.prompts)
 
     async def send(
         self,
@@ -101,12 +112,11 @@ class AgentContext:
 
 
 def build_request(
-    step: str, inputs: BaseModel, profile: BackendConfig, seed: int, legend: str = ""
+    prompt: Prompt, inputs: BaseModel, profile: BackendConfig, seed: int, legend: str = ""
 ) -> ModelRequest:
     """The request for one step: its prompt as system message, the inputs as user message."""
-    prompt = load_prompt(step)
     return ModelRequest(
-        task=step,
+        task=prompt.id,
         prompt_version=prompt.version,
         inputs=inputs,
         messages=(

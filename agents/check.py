@@ -10,9 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from agents.command import AGENT_NAMES
+from agents.command import AGENT_NAMES, load_agents_config
 from runtime.command_line import exit_on_error
-from runtime.config import load_config
 from runtime.errors import ToolkitError
 from schemas.config import Config
 
@@ -30,7 +29,7 @@ def _main(argv: Sequence[str] | None) -> int:
     parser.add_argument("--config", metavar="FILE", type=Path)
     parser.add_argument("--backend", metavar="NAME|AGENT=NAME", action="append", default=[])
     options = parser.parse_args(argv)
-    config = load_config(options.config, options.backend, agents=AGENT_NAMES)
+    config = load_agents_config(options.config, options.backend)
     return 0 if asyncio.run(_check(config)) else 3
 
 
@@ -52,13 +51,15 @@ async def _check(config: Config) -> bool:
 async def _probe(backends: Backends, name: str, agents: list[str]) -> bool:
     """Ask one short question through the path that the agents use, and say how it went."""
     from agents.base import build_request
+    from prompts import load_prompt
     from schemas.judgement import CategoryAnswer, CategoryQuestion
 
     try:
         client = backends.client(agents[0])
         await client.backend.check()
         question = CategoryQuestion(prediction="couch", target="sofa")
-        request = build_request("category_judge", question, client.config, seed=0)
+        prompt = load_prompt("category_judge", backends.config.prompts)
+        request = build_request(prompt, question, client.config, seed=0)
         parsed = await client.structured(request, CategoryAnswer)
         found = client.backend.capabilities.model_dump()
         able = ", ".join(what for what, has in found.items() if has) or "text only"

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import importlib
 import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic
 
 from agents.base import Agent, In, Out
 from backends.cache import cache_folder
+from prompts import check_folder
 from runtime.command_line import CommandOptions, exit_on_error, parse_options
 from runtime.config import load_config
 from runtime.errors import ToolkitError
@@ -100,6 +103,7 @@ class AgentCommand(Generic[In, Out]):
 
     def _main(self, argv: Sequence[str] | None) -> int:
         argv = sys.argv[1:] if argv is None else argv
+        require_own_loop(self.module)
         add = self.flags.add if self.flags else None
         options = parse_options(f"python -m {self.module}", self.description, argv, add)
         if options.engine == "ray" and type(self.agent).__module__ == "__main__":
@@ -108,8 +112,7 @@ class AgentCommand(Generic[In, Out]):
         if self.flags:
             command = replace(self, agent=self.flags.agent(options.own))
             backends += self.flags.backends(options.own)
-        config = load_config(options.config, backends, agents=AGENT_NAMES)
-        config = _with_flags(config, options)
+        config = _with_flags(load_agents_config(options.config, backends), options)
         located = options.input.located(cache_folder(config.run.cache) / "inputs")
         options = replace(options, input=located)
         source = command.validate(options)
@@ -138,6 +141,29 @@ class CaptionedCommand(AgentCommand[In, Out]):
         super().check_row(place, row, options)
         if options.own.text_only:
             require_caption(row.caption, str(place))
+
+
+def require_own_loop(module: str) -> None:
+    """Raises ToolkitError("config") inside an event loop, where a command cannot run its own."""
+    with suppress(RuntimeError):
+        asyncio.get_running_loop()
+        hint = f"in a notebook write !python -m {module} …, or use agents.session"
+        raise ToolkitError("config", "a command cannot run inside an event loop", hint)
+
+
+def load_agents_config(path: Path | None, overrides: Sequence[str] = ()) -> Config:
+    """The config of a file, with `--backend` overrides, its names and its prompts checked.
+
+    Raises ToolkitError("config").
+    """
+    config = load_config(path, overrides, agents=AGENT_NAMES)
+    if config.prompts:
+        try:
+            check_folder(config.prompts)
+        except (OSError, ValueError) as error:
+            hint = "start from a copy of the built-in prompt: docs/own-prompt.md"
+            raise ToolkitError("config", f"{path}: prompts: {error}", hint) from None
+    return config
 
 
 def require_location(image: str, where: str) -> None:

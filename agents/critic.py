@@ -5,7 +5,7 @@ The rectifier asks it after every response, and as a reward it judges what a pol
 
 from __future__ import annotations
 
-from agents.base import AgentContext, build_request
+from agents.base import AgentContext
 from backends.base import ImageInput
 from schemas.trajectory import CriticInput, Feedback
 
@@ -23,6 +23,6 @@ async def critique(
     A second judge on the critic's own backend gets the critic's answers from the cache. Raises
     ToolkitError when no valid feedback could be had.
     """
-    request = build_request(STEP, item, context.profile(step), context.seed)
+    request = context.request(STEP, item, backend_of=step)
     asked = request.model_copy(update={"images": images})
     return (await context.send(step, asked, Feedback)).value

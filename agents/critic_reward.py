@@ -15,12 +15,11 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from agents.base import AgentContext, gather
-from agents.command import AGENT_NAMES
+from agents.command import load_agents_config
 from agents.critic import critique
 from backends.cache import open_cache
 from backends.registry import Backends
 from backends.usage import UsageMeter
-from runtime.config import load_config
 from runtime.errors import ToolkitError
 from schemas.config import Config
 from schemas.trajectory import CriticInput
@@ -41,7 +40,7 @@ def consistency(config: Path, rows: Sequence[Mapping[str, Any]]) -> Iterator[Rew
     see images. The budget is for one start of a training, shared equally by its processes. Raises
     ToolkitError (config, auth, prerequisite, capability, input) before anything is paid for.
     """
-    settings = load_config(config, agents=AGENT_NAMES)
+    settings = load_agents_config(config)
     for number, row in enumerate(rows, 1):
         if not isinstance(row.get("question"), str):
             hint = "the critic judges an answer by its question; give rl.jsonl of agents.rectifier"

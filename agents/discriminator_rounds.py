@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from agents.base import AgentContext, build_request
+from agents.base import AgentContext
 from agents.choice_probabilities import ChoiceProbabilities, ask_choice
 from agents.draws import seeded
 from agents.negative_generator import Generated, element_question, generate
@@ -143,8 +143,7 @@ class ElementTest:
         lettered = [f"({letter}) {text}" for letter, text in zip(LETTERS, statements, strict=True)]
         asked = "Please answer with a single capital letter (A, B, C, D, or E):"
         legend = "\n".join([*lettered, "", asked])
-        profile = context.profile("discriminator")
-        request = build_request("discriminator", question, profile, context.seed, legend)
+        request = context.request("discriminator", question, legend=legend)
         return request.model_copy(update={"images": self.evidence.images, "choices": LETTERS})
 
     async def _regenerate(self, trial: Trial, suspects: Sequence[int]) -> Generated:

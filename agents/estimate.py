@@ -47,7 +47,7 @@ def dry_run(agent: Agent[In, Out], items: Iterable[In], config: Config) -> None:
     print(f"{records:,} records; estimated calls, without retries, equal ones not merged:")
     total = 0.0
     for step in agent.steps:
-        text = load_prompt(step).text if has_prompt(step) else ""
+        text = load_prompt(step, config.prompts).text if has_prompt(step) else ""
         prompt = len(text) // CHARACTERS_A_TOKEN + INPUT_TOKENS[step]
         sent, received = calls[step] * prompt, calls[step] * OUTPUT_TOKENS[step]
         cost = _cost(config.backend(step), sent, received)

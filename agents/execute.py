@@ -99,7 +99,8 @@ class Execution(Generic[In, Out]):
     def _prompts(self) -> dict[str, dict[str, str]]:
         agent = self.command.agent
         names = dict.fromkeys((*agent.steps, agent.name))
-        prompts = [load_prompt(name) for name in names if has_prompt(name)]
+        folder = self.config.prompts
+        prompts = [load_prompt(name, folder) for name in names if has_prompt(name)]
         return {p.id: {"version": p.version, "sha256": p.digest} for p in prompts}
 
     async def _check(self) -> None:
@@ -110,7 +111,7 @@ class Execution(Generic[In, Out]):
         await asyncio.to_thread(self.command.agent.check)
 
     def _process(self, store: OutcomeStore, ledger: SpendLedger) -> RunSummary:
-        total, spent = self._before(store)
+        total, earlier, spent = self._before(store)
         if not ledger.is_new:
             spent = ledger.cost_usd
 
@@ -123,10 +124,10 @@ class Execution(Generic[In, Out]):
 
         def snapshot() -> CallSnapshot:
             used = meter.total
-            tokens = used.prompt_tokens + used.completion_tokens
-            return CallSnapshot(used.calls, used.cached, tokens, used.cost_usd)
+            return CallSnapshot(used.calls, used.cached, ledger.tokens, meter.spent_usd)
 
-        with Progress(self.command.agent.name, total, snapshot) as progress:
+        title, budget = self.command.agent.name, self.config.run.budget_usd
+        with Progress(title, total, snapshot, earlier=earlier, budget_usd=budget) as progress:
             if self.options.engine == "local":
                 return asyncio.run(self._here(worker, store, policy, progress))
             return self._on_ray(worker, store, policy, progress, total)
@@ -137,14 +138,16 @@ class Execution(Generic[In, Out]):
             downloads = cache_folder(self.config.run.cache) / "images"
         return Worker(self.command.agent, self.config, meter, self.options.output, downloads)
 
-    def _before(self, store: OutcomeStore) -> tuple[int, float]:
-        """How many records there are, and the US dollars that earlier sessions spent on them."""
-        total, spent = 0, 0.0
+    def _before(self, store: OutcomeStore) -> tuple[int, int, float]:
+        """How many records there are, for how many of them earlier sessions left an outcome, and
+        the US dollars they spent on these."""
+        total, earlier, spent = 0, 0, 0.0
         for identifier in self._ids():
-            outcome = store.get(identifier)
             total += 1
-            spent += outcome.usage.get("cost_usd", 0.0) if outcome else 0.0
-        return total, spent
+            if outcome := store.get(identifier):
+                earlier += 1
+                spent += outcome.usage.get("cost_usd", 0.0)
+        return total, earlier, spent
 
     async def _here(
         self, worker: Worker[In, Out], store: OutcomeStore, policy: RunPolicy, progress: Progress
@@ -189,6 +192,7 @@ class Execution(Generic[In, Out]):
             if summary.finished < total:
                 worker.meter.check_budget()
 
+        progress.update(RunSummary())  # rates are counted from here, not from the first block
         work = self.command.work
         return run_on_ray(worker, lambda: work(self.options), store, policy, received)
 

@@ -20,7 +20,6 @@ from agents.critic import critique
 from agents.rectifier_files import write_trajectories
 from agents.rectifier_prompt import augmented_prompt, first_prompt, revised_text
 from backends.base import ImageInput, Message, ModelRequest, PlainText, Sampling
-from prompts import load_prompt
 from runtime.command_line import positive_int
 from runtime.errors import ToolkitError
 from schemas.trajectory import (
@@ -117,7 +116,7 @@ class _Loop:
         return await self._ask("1", Message(role="user", content=question))
 
     async def _revise(self, response: str, feedback: Feedback) -> str:
-        prompt = load_prompt(Rectifier.name)
+        prompt = self.context.prompt(Rectifier.name)
         text = augmented_prompt(self.item.question, response, feedback, self.caption)
         closed = text.replace("</input>", "‹/input›")
         return await self._ask(

@@ -54,7 +54,9 @@ class Worker(Generic[In, Out]):
         run = self.config.run
         if "://" not in run.cache:
             run = run.model_copy(update={"cache": str(Path(run.cache).absolute())})
-        config = self.config.model_copy(update={"backends": backends, "run": run})
+        prompts = self.config.prompts and str(Path(self.config.prompts).absolute())
+        changed = {"backends": backends, "prompts": prompts, "run": run}
+        config = self.config.model_copy(update=changed)
         downloads = self.downloads and self.downloads.absolute()
         # What it pays is written down where its outcomes are received.
         meter = UsageMeter(self.meter.budget_usd, self.meter.spent_usd)

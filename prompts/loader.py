@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from functools import cache
 from pathlib import Path
@@ -32,14 +33,35 @@ def has_prompt(name: str) -> bool:
 
 
 @cache
-def load_prompt(name: str) -> Prompt:
-    """Read `prompts/NAME.md`.
+def load_prompt(name: str, folder: str | None = None) -> Prompt:
+    """`NAME.md` of `folder` where it has one, else the built-in prompt.
 
     Raises ValueError when its front matter lacks `id` or `version`, or names another id.
     """
-    raw = (FOLDER / f"{name}.md").read_text(encoding="utf-8")
-    _, front_matter, text = raw.split("---\n", 2)
-    prompt = Prompt.model_validate({**yaml.safe_load(front_matter), "text": text.strip()})
+    path = FOLDER / f"{name}.md"
+    if folder and (Path(folder) / path.name).exists():
+        path = Path(folder) / path.name
+    parts = path.read_text(encoding="utf-8").split("---\n", 2)
+    try:
+        _, front_matter, text = parts
+        prompt = Prompt.model_validate({**yaml.safe_load(front_matter), "text": text.strip()})
+    except (TypeError, ValueError, yaml.YAMLError):
+        raise ValueError(f"{path}: expected `id` and `version` between lines of ---") from None
     if prompt.id != name:
-        raise ValueError(f"prompts/{name}.md: front matter says id {prompt.id!r}")
+        raise ValueError(f"{path}: front matter says id {prompt.id!r}, the name says {name!r}")
     return prompt
+
+
+def check_folder(folder: str) -> None:
+    """Read every prompt of a folder that replaces built-in ones.
+
+    Raises OSError when it cannot be read, ValueError for a file that is no prompt or replaces none.
+    """
+    names = [path.stem for path in FOLDER.glob("*.md")]
+    for path in sorted(Path(folder).iterdir()):
+        if path.suffix == ".md" and path.stem not in names:
+            near = difflib.get_close_matches(path.stem, names, n=1)
+            meant = f", did you mean {near[0]}.md?" if near else ""
+            raise ValueError(f"{path}: there is no prompt of this name to replace{meant}")
+        if path.suffix == ".md":
+            load_prompt(path.stem, folder)

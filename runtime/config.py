@@ -28,8 +28,8 @@ def load_config(
     """The config of a file (or the default one), with the `--backend` overrides applied.
 
     An override `NAME` puts every agent on that backend, `AGENT=NAME` one agent. `agents` are
-    the names an override or the file may use; empty means any. `gguf` and `script` become
-    relative to the file. Raises ToolkitError("config") with file, dotted key and expectation.
+    the names an override or the file may use; empty means any. `gguf`, `script` and `prompts`
+    become relative to the file. Raises ToolkitError("config") with file, dotted key, expectation.
     """
     config = _with_paths(read_yaml(path, Config), path.parent) if path else Config()
     _check_names(config, agents, source=str(path))
@@ -106,7 +106,7 @@ def _values(data: Any) -> Iterator[Any]:
 
 
 def _with_paths(config: Config, folder: Path) -> Config:
-    """Files named by a backend stand beside the config; `~` is the home directory."""
+    """Files that it names stand beside the config; `~` is the home directory."""
     backends = {}
     for name, backend in config.backends.items():
         files = {
@@ -118,7 +118,8 @@ def _with_paths(config: Config, folder: Path) -> Config:
     run = config.run
     if run.cache.startswith("~"):
         run = run.model_copy(update={"cache": str(Path(run.cache).expanduser())})
-    return config.model_copy(update={"backends": backends, "run": run})
+    prompts = config.prompts and str(folder / Path(config.prompts).expanduser())
+    return config.model_copy(update={"backends": backends, "prompts": prompts, "run": run})
 
 
 def _override(agents: dict[str, str], overrides: Sequence[str]) -> dict[str, str]:

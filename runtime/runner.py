@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from runtime.store import Failure, Outcome, OutcomeStore
 _GATE_MINIMUM = 20
 _TICK_SECONDS = 0.2
 _SKIPS_BETWEEN_YIELDS = 64
+_LAST_FAILURES = 3
 
 Process = Callable[[Any], Awaitable[BaseModel]]
 """Does the work for one item. Raises ToolkitError when it cannot be done."""
@@ -43,12 +44,15 @@ class RunPolicy:
 @dataclass
 class RunSummary:
     """Counts of this process: `resumed` records had their outcome from an earlier one,
-    `pending` ones wait for a batch and have none yet."""
+    `pending` ones wait for a batch and have none yet, `running` ones are being worked on here."""
 
     done: int = 0
     resumed: int = 0
     pending: int = 0
+    running: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
+    last_failures: deque[str] = field(default_factory=lambda: deque(maxlen=_LAST_FAILURES))
+    """`ID: reason` of the records that were rejected last."""
 
     @property
     def finished(self) -> int:
@@ -125,6 +129,7 @@ class Ledger:
         if outcome.failure is None:
             self.summary.done += 1
             return
+        self.summary.last_failures.append(f"{outcome.id}: {outcome.failure.reason}")
         self.summary.rejected[outcome.failure.kind] += 1
         finished = self.summary.done + self.summary.rejected.total()
         share = self.summary.failure_share
@@ -148,17 +153,23 @@ class _Run:
 
     async def work(self) -> None:
         """Take the next item until there is none; all workers draw from one iterator."""
+        summary = self.ledger.summary
         for index, item in self.items:
             if self.ledger.store.done(item.id):
-                self.ledger.summary.resumed += 1
+                summary.resumed += 1
                 # A long stretch of finished records must not starve the calls in flight.
-                if self.ledger.summary.resumed % _SKIPS_BETWEEN_YIELDS == 0:
+                if summary.resumed % _SKIPS_BETWEEN_YIELDS == 0:
                     await asyncio.sleep(0)
                 continue
+            summary.running += 1
             try:
-                self.ledger.record(await outcome_of(self.process, index, item, self.usage))
+                outcome = await outcome_of(self.process, index, item, self.usage)
             except PendingError:
-                self.ledger.summary.pending += 1
+                summary.pending += 1
+            else:
+                self.ledger.record(outcome)
+            finally:
+                summary.running -= 1
 
 
 async def _tick(summary: RunSummary, progress: Callable[[RunSummary], None]) -> None:

@@ -42,6 +42,11 @@ class SpendLedger:
         """US dollars in all."""
         return sum(spend.cost_usd for spend in self.spends.values())
 
+    @property
+    def tokens(self) -> int:
+        """Tokens in all, of prompts and of answers."""
+        return sum(s.prompt_tokens + s.completion_tokens for s in self.spends.values())
+
     def add(self, backend: str, prompt_tokens: int, completion_tokens: int, cost: float) -> None:
         """Write down one answer of `backend` that cost `cost` US dollars."""
         was = self.spends.get(backend, Spend())

@@ -123,10 +123,14 @@ class RunConfig(StrictModel):
 
 
 class Config(StrictModel):
-    """The whole file. An empty one is valid: every agent on `rules`."""
+    """The whole file. An empty one is valid: every agent on `rules`.
+
+    `prompts` is a folder whose files replace the built-in prompts of the same name.
+    """
 
     backends: dict[str, AnyBackendConfig] = Field(default_factory=dict)
     agents: dict[str, str] = Field(default_factory=lambda: {"default": "rules"})
+    prompts: str | None = None
     run: RunConfig = RunConfig()
 
     def backend_name(self, agent: str) -> str:

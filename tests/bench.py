@@ -21,6 +21,7 @@ from backends.client import ModelClient
 from backends.fake import FakeBackend
 from backends.registry import open_backend
 from backends.usage import UsageMeter
+from prompts import load_prompt
 from schemas.config import FakeConfig, LiteLLMConfig
 from schemas.judged import JudgedExample
 from schemas.judgement import CategoryAnswer, CategoryQuestion
@@ -31,11 +32,9 @@ CACHED, LIVE, CASES, ROWS, GRAPHS = 20_000, 1_500, 400, 100_000, 1_000
 
 
 def questions(count: int) -> list[ModelRequest]:
-    profile = FakeConfig(driver="fake")
+    profile, prompt = FakeConfig(driver="fake"), load_prompt("category_judge")
     return [
-        build_request(
-            "category_judge", CategoryQuestion(prediction=f"cat {i}", target="dog"), profile, 17
-        )
+        build_request(prompt, CategoryQuestion(prediction=f"cat {i}", target="dog"), profile, 17)
         for i in range(count)
     ]
 

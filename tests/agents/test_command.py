@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.base import Agent, AgentContext, build_request
+from agents.base import Agent, AgentContext
 from agents.command import AgentCommand, Flags, Results
 from backends.base import PlainText
 from schemas.scene_graph import CaptionRecord
@@ -30,7 +30,7 @@ class Looker(Agent[CaptionRecord, PlainText]):
         self.needs = {"finer_answer": {"vision"}}
 
     async def run(self, item: CaptionRecord, context: AgentContext) -> PlainText:
-        request = build_request("category_judge", item, context.profile("finer_answer"), 1)
+        request = context.request("category_judge", item, backend_of="finer_answer")
         images = (await context.image(item.image),) * self.settings["times"]
         request = request.model_copy(update={"images": images})
         return (await context.send("finer_answer", request, PlainText)).value

@@ -52,10 +52,12 @@ def test_a_share_finds_its_files_from_anywhere_and_can_be_pickled() -> None:
     assert remote.config.run.cache == url
 
 
-def test_paths_of_backends_become_absolute() -> None:
-    config = Config.model_validate({"backends": {"l": {"driver": "llama_cpp", "gguf": "a.gguf"}}})
+def test_paths_of_the_config_become_absolute() -> None:
+    backends = {"l": {"driver": "llama_cpp", "gguf": "a.gguf"}}
+    config = Config.model_validate({"backends": backends, "prompts": "mine"})
     part = Worker(ResponseParser(), config, UsageMeter(), Path("out")).share(1)
     assert getattr(part.config.backends["l"], "gguf") == str(Path("a.gguf").absolute())  # noqa: B009
+    assert part.config.prompts == str(Path("mine").absolute())
 
 
 def test_a_check_that_fails_names_the_machine(

@@ -192,6 +192,22 @@ def test_progress_sees_the_final_numbers(store: OutcomeStore) -> None:
     assert seen[-1] == (2, 1)
 
 
+def test_the_summary_tells_what_is_running_and_the_last_failures(store: OutcomeStore) -> None:
+    summaries: list[RunSummary] = []
+    running: list[int] = []
+
+    async def process(item: Any) -> Any:
+        await asyncio.sleep(0)
+        running.append(summaries[0].running)
+        return await fail_on(*names(10)[3:])(item)
+
+    policy = RunPolicy(concurrency=4, max_error_rate=1.0)
+    summary = asyncio.run(run_agent(process, items(10), store, policy, summaries.append))
+    assert max(running) == 4
+    assert summary.running == 0
+    assert list(summary.last_failures) == [f"r{n}: no answer for r{n}" for n in (7, 8, 9)]
+
+
 def test_ctrl_c_ends_with_130_and_the_run_can_be_continued(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.runtime.sleeping_run", str(tmp_path / "run")]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

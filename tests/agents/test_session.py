@@ -1,0 +1,67 @@
+"""Agents from a notebook: inside an event loop that runs already."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.response_parser import main
+from agents.session import run
+from agents.stages import RSR
+from runtime.errors import ToolkitError
+from tests.e2e.commands import EXAMPLE, write_config
+from tests.servers.openai_server import Settings, running
+
+TRUTH = [{"path": ["animal", "cat", "tabby cat"]}, {"path": ["furniture", "sofa"]}]
+ROW: dict[str, Any] = {
+    "id": "1", "image": "cat.jpg", "entities": TRUTH,
+    "responses": ["A Persian cat is lying on a sofa.", "A cat is lying on a sofa."],
+}  # fmt: skip
+
+
+def test_rows_in_memory_become_results_in_their_order() -> None:
+    async def cell() -> list[str | None]:
+        found = await run(RSR, [ROW, {**ROW, "id": "2"}], concurrency=1)
+        assert [one.id for one in found] == ["1#0", "1#1", "2#0", "2#1"]
+        return [one.revision and one.revision.text for one in found]
+
+    assert asyncio.run(cell()) == ["A cat is lying on a sofa."] * 4
+
+
+def test_the_config_chooses_the_backend_and_bounds_the_money(tmp_path: Path) -> None:
+    with running(Settings(answers="rules")) as (served, api_base):
+        price = {"input": 9999, "output": 0}
+        config = write_config(tmp_path, api_base.removesuffix("/v1"), price=price)
+        asyncio.run(run(RSR, [ROW], config, ["rules"]))
+        assert not served.bodies
+        asyncio.run(run(RSR, [ROW], config))
+        asked = len(served.bodies)
+        assert asked
+        asyncio.run(run(RSR, [ROW], config))
+        assert len(served.bodies) == asked, "the cache answered"
+        poor = json.loads(config.read_text())
+        poor["run"] |= {"cache": str(tmp_path / "empty"), "budget_usd": 1e-6}
+        config.write_text(json.dumps(poor))
+        with pytest.raises(ToolkitError, match="budget"):
+            asyncio.run(run(RSR, [ROW], config))
+        assert len(served.bodies) == asked + 1
+
+
+def test_a_bad_row_is_named_before_anything_is_asked() -> None:
+    with pytest.raises(ToolkitError, match=r"rows\[1\]: entities\[0\]\.path"):
+        asyncio.run(run(RSR, [ROW, {**ROW, "entities": [{"path": []}]}]))
+
+
+def test_a_command_in_a_notebook_says_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def cell() -> int:
+        return main([str(EXAMPLE), "--output", str(tmp_path / "run")])
+
+    assert asyncio.run(cell()) == 2
+    assert "!python -m agents.response_parser" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
