@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import fsum
 from typing import NamedTuple
 
 from schemas.judged import Assignment, ExampleResult, JudgedExample, Metrics
+from schemas.record import ResponseScore
 from scoring.assignment import assign, compatible_edges
 from scoring.uncertain import counted, credit, initial, repair
 
@@ -47,7 +48,11 @@ def summarise(results: Iterable[ExampleResult]) -> Metrics:
     Reads the results once and keeps only their summands, not the assignments.
     """
     columns = zip(*map(summands, results), strict=True)
-    totals = [fsum(column) for column in columns] or [0.0] * len(Summands._fields)
+    return metrics([fsum(column) for column in columns] or [0.0] * len(Summands._fields))
+
+
+def metrics(totals: Sequence[float]) -> Metrics:
+    """The nine metrics, from the sum of each field of `Summands`."""
     matched, granularity, predicted, truth, reliable, fine, empty, examples = totals
     precision, recall = ratio(matched, predicted), ratio(matched, truth)
     fine_precision, fine_recall = ratio(granularity, predicted), ratio(granularity, truth)
@@ -82,7 +87,7 @@ class Summands(NamedTuple):
     examples: int
 
 
-def summands(row: ExampleResult) -> Summands:
+def summands(row: ExampleResult | ResponseScore) -> Summands:
     """The summands of one example's result."""
     return Summands(
         matched=row.matched,
