@@ -1,6 +1,6 @@
 """What became of each claim of a response, where it stands in the text, and whom it was assigned.
 
-Files hold judgements and no assignments, so the assignment is solved again, as it was for the score.
+Files hold judgements and no assignments: these are solved again, as they were for the score.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def assignment_graph(claims: Sequence[Claim], entities: Sequence[GroundTruthEnti
         Arc(
             _y(place),
             _y(link.entity),
-            f"{link.quantity} · {link.level}/{link.depth}",
+            f"{link.quantity} ({link.level}/{link.depth})",
             f"{link.quantity} of {claim.category} to {entities[link.entity].path[-1]}, "
             f"level {link.level} of {link.depth}",
             claim.status,

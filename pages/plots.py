@@ -10,17 +10,13 @@ import itertools
 import math
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.etree import ElementTree
 
-from pages.render import missing_extra
+import altair as alt
+import vl_convert
 
-if TYPE_CHECKING:
-    import altair as alt
-
-    Chart = alt.Chart | alt.LayerChart | alt.FacetChart
-
+Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 Rows = Sequence[Mapping[str, Any]]
 
 INK, MUTED, LINE = "var(--ink, #1c2126)", "var(--muted, #59626c)", "var(--line, #d5dae0)"
@@ -55,24 +51,23 @@ def tradeoff(rows: Rows, metric: str) -> Chart:
 
     Rows have `series`, `style`, `granularity` and `reliability`, shares from 0 to 1.
     """
-    altair = _altair()
     series = list(dict.fromkeys(row["series"] for row in rows))
     styles = sorted({row["style"] for row in rows}, key=_style_rank)
     across, up = (_domain([row[key] for row in rows]) for key in ("granularity", "reliability"))
-    x = altair.X("granularity:Q", title="granularity G", **_shares(across))
-    y = altair.Y("reliability:Q", title=f"reliability {metric}", **_shares(up))
+    x = alt.X("granularity:Q", title="granularity G", **_shares(across))
+    y = alt.Y("reliability:Q", title=f"reliability {metric}", **_shares(up))
     colour = _colour("series", series)
-    legend = altair.Legend(title=None, orient="top", columns=3, symbolFillColor=MUTED)
-    shape = altair.Shape("style:N", scale=_scale(styles, _STYLE_SHAPES), legend=legend)
-    points = altair.Chart(_data(rows)).mark_point(size=90, filled=True, opacity=1)
+    legend = alt.Legend(title=None, orient="top", columns=3, symbolFillColor=MUTED)
+    shape = alt.Shape("style:N", scale=_scale(styles, _STYLE_SHAPES), legend=legend)
+    points = alt.Chart(_data(rows)).mark_point(size=90, filled=True, opacity=1)
     steps, heads = _arrows(rows, WIDTH / (across[1] - across[0]), _TALL / (up[1] - up[0]))
-    lines = altair.Chart(_data(steps)).mark_line(strokeWidth=1.5, aria=False)
-    tips = altair.Chart(_data(heads)).mark_point(
+    lines = alt.Chart(_data(steps)).mark_line(strokeWidth=1.5, aria=False)
+    tips = alt.Chart(_data(heads)).mark_point(
         shape="triangle", size=110, filled=True, opacity=1, aria=False
     )
-    layered = altair.layer(
+    layered = alt.layer(
         lines.encode(x=x, y=y, color=colour, detail="step:N"),
-        tips.encode(x=x, y=y, color=colour, angle=altair.Angle("angle:Q", scale=None)),
+        tips.encode(x=x, y=y, color=colour, angle=alt.Angle("angle:Q", scale=None)),
         points.encode(x=x, y=y, color=colour, shape=shape),
     )
     return layered.properties(width=WIDTH, height=_TALL)
@@ -85,7 +80,7 @@ def _domain(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _shares(domain: tuple[float, float]) -> dict[str, Any]:
-    return {"scale": _altair().Scale(domain=domain, nice=False), "axis": _percent_axis()}
+    return {"scale": alt.Scale(domain=domain, nice=False), "axis": _percent_axis()}
 
 
 def _style_rank(style: str) -> tuple[int, str]:
@@ -125,37 +120,36 @@ def lines(
     Rows have `series`, `x` (whole numbers), `y`, and perhaps `low` and `high`: shares from 0 to 1,
     or counts up to `most` where this is given. `guessing` is what chance alone would give.
     """
-    altair = _altair()
     series = list(dict.fromkeys(row["series"] for row in rows))
     spread = {name: (place - (len(series) - 1) / 2) for place, name in enumerate(series)}
     step = min(0.12, 0.6 / len(series))
     placed = [{**row, "place": row["x"] + step * spread[row["series"]]} for row in rows]
     numbers = sorted({int(row["x"]) for row in rows})
     ends = (numbers[0] - 0.5, numbers[-1] + 0.5)
-    axis = altair.Axis(values=numbers, format="d", grid=False)
-    across = altair.X("place:Q", title=x, axis=axis, scale=altair.Scale(domain=ends, nice=False))
-    counts = {"scale": altair.Scale(domain=(0, most)), "axis": _count_axis()}
-    up = altair.Y("y:Q", title=y, **(counts if most else _shares((0, 1))))
-    base = altair.Chart().encode(x=across, color=_colour("series", series))
-    shape = altair.Shape("series:N", title=None, scale=_scale(series, SHAPES), legend=_legend())
-    dash = altair.StrokeDash("series:N", scale=_scale(series, DASHES), legend=None)
+    axis = alt.Axis(values=numbers, format="d", grid=False)
+    across = alt.X("place:Q", title=x, axis=axis, scale=alt.Scale(domain=ends, nice=False))
+    counts = {"scale": alt.Scale(domain=(0, most)), "axis": _count_axis()}
+    up = alt.Y("y:Q", title=y, **(counts if most else _shares((0, 1))))
+    base = alt.Chart().encode(x=across, color=_colour("series", series))
+    shape = alt.Shape("series:N", title=None, scale=_scale(series, SHAPES), legend=_legend())
+    dash = alt.StrokeDash("series:N", scale=_scale(series, DASHES), legend=None)
     layers = [
         base.mark_line(strokeWidth=2).encode(y=up, strokeDash=dash),
         base.mark_rule(strokeWidth=1.5, aria=False)
-        .encode(y=altair.Y("low:Q"), y2="high:Q")
+        .encode(y=alt.Y("low:Q"), y2="high:Q")
         .transform_filter("isValid(datum.low)"),
         base.mark_point(size=70, filled=True, opacity=1).encode(y=up, shape=shape),
     ]
     if guessing is not None:
-        chance = altair.Chart(_data([{}])).mark_rule(strokeDash=[4, 4], color=MUTED, aria=False)
-        layers.insert(0, chance.encode(y=altair.datum(guessing)))
+        chance = alt.Chart(_data([{}])).mark_rule(strokeDash=[4, 4], color=MUTED, aria=False)
+        layers.insert(0, chance.encode(y=alt.datum(guessing)))
     panels = list(dict.fromkeys(row["panel"] for row in rows if "panel" in row))
-    chart = altair.layer(*layers, data=_data(placed))
+    chart = alt.layer(*layers, data=_data(placed))
     if not panels:
         return chart.properties(width=WIDTH, height=HEIGHT)
-    header = altair.Header(title=None, labelFontWeight="bold")
+    header = alt.Header(title=None, labelFontWeight="bold")
     return chart.properties(width=WIDTH / 2 - 20, height=150).facet(
-        altair.Facet("panel:N", sort=panels, header=header, title=None), columns=2, spacing=18
+        alt.Facet("panel:N", sort=panels, header=header, title=None), columns=2, spacing=18
     )
 
 
@@ -164,33 +158,31 @@ def histogram(rows: Rows, x: str, width: float, *, threshold: float | None = Non
 
     Rows have `panel`, `low` (where the bin begins), `count`, and `group`.
     """
-    altair = _altair()
     groups = list(dict.fromkeys(row["group"] for row in rows))
     panels = list(dict.fromkeys(row["panel"] for row in rows))
     placed = [{**row, "high": row["low"] + width} for row in rows]
     bars = (
-        altair.Chart()
+        alt.Chart()
         .mark_bar(stroke=PAPER, strokeWidth=1)
         .encode(
-            x=altair.X("low:Q", title=x, bin="binned", axis=altair.Axis(grid=False)),
+            x=alt.X("low:Q", title=x, bin="binned", axis=alt.Axis(grid=False)),
             x2="high:Q",
-            y=altair.Y("count:Q", title="number", stack=True, axis=_count_axis()),
+            y=alt.Y("count:Q", title="number", stack=True, axis=_count_axis()),
             color=_colour("group", groups),
         )
     )
     layers: list[Any] = [bars]
     if threshold is not None:
-        rule = altair.Chart(_data([{}])).mark_rule(color=BAD, strokeWidth=2, strokeDash=[5, 3])
-        layers.append(rule.encode(x=altair.datum(threshold)))
+        rule = alt.Chart(_data([{}])).mark_rule(color=BAD, strokeWidth=2, strokeDash=[5, 3])
+        layers.append(rule.encode(x=alt.datum(threshold)))
     height = HEIGHT - 60 if len(panels) == 1 else 110
-    chart = altair.layer(*layers, data=_data(placed)).properties(width=WIDTH, height=height)
+    chart = alt.layer(*layers, data=_data(placed)).properties(width=WIDTH, height=height)
     if len(panels) == 1:
         return chart
-    header = altair.Header(
-        title=None, labelFontWeight="bold", labelOrient="top", labelAnchor="start"
-    )
-    row = altair.Row("panel:N", sort=panels, header=header, title=None)
-    return chart.facet(row=row, spacing=12).resolve_scale(y="independent")
+    header = alt.Header(title=None, labelFontWeight="bold", labelOrient="top", labelAnchor="start")
+    row = alt.Row("panel:N", sort=panels, header=header, title=None)
+    faceted: Chart = chart.facet(row=row, spacing=12).resolve_scale(y="independent")
+    return faceted
 
 
 def bars(rows: Rows, title: str) -> Chart:
@@ -198,22 +190,21 @@ def bars(rows: Rows, title: str) -> Chart:
 
     Rows have `name`, `series` and `count`.
     """
-    altair = _altair()
     series = list(dict.fromkeys(row["series"] for row in rows))
     names = list(dict.fromkeys(row["name"] for row in rows))
     most = max((row["count"] for row in rows), default=0) or 1
-    across = altair.Scale(domain=(0, most * 1.15))  # room for the numbers
-    base = altair.Chart(_data(rows)).encode(
-        x=altair.X("count:Q", title=title, axis=_count_axis(), scale=across),
-        y=altair.Y("name:N", title=None, sort=names, axis=altair.Axis(labelLimit=150)),
-        yOffset=altair.YOffset("series:N", sort=series),
+    across = alt.Scale(domain=(0, most * 1.15))  # room for the numbers
+    base = alt.Chart(_data(rows)).encode(
+        x=alt.X("count:Q", title=title, axis=_count_axis(), scale=across),
+        y=alt.Y("name:N", title=None, sort=names, axis=alt.Axis(labelLimit=150)),
+        yOffset=alt.YOffset("series:N", sort=series),
     )
     numbers = base.mark_text(align="left", dx=4, color=INK, fontSize=11, aria=False)
-    layered = altair.layer(
+    layered = alt.layer(
         base.mark_bar(cornerRadiusEnd=2).encode(color=_colour("series", series)),
-        numbers.encode(text=altair.Text("count:Q", format=",")),
+        numbers.encode(text=alt.Text("count:Q", format=",")),
     )
-    return layered.properties(width=WIDTH - 60, height=altair.Step(max(18, 30 // len(series))))
+    return layered.properties(width=WIDTH - 60, height=alt.Step(max(18, 30 // len(series))))
 
 
 def intervals(rows: Rows) -> Chart:
@@ -221,24 +212,23 @@ def intervals(rows: Rows) -> Chart:
 
     Rows have `name`, `series`, `value`, and perhaps `low` and `high`, shares from 0 to 1.
     """
-    altair = _altair()
     series = list(dict.fromkeys(row["series"] for row in rows))
     names = list(dict.fromkeys(row["name"] for row in rows))
-    axis = altair.Axis(title=None, grid=True, gridDash=[1, 3])
-    base = altair.Chart(_data(rows)).encode(
-        y=altair.Y("name:N", sort=names, axis=axis),
-        yOffset=altair.YOffset("series:N", sort=series),
+    axis = alt.Axis(title=None, grid=True, gridDash=[1, 3])
+    base = alt.Chart(_data(rows)).encode(
+        y=alt.Y("name:N", sort=names, axis=axis),
+        yOffset=alt.YOffset("series:N", sort=series),
         color=_colour("series", series),
     )
-    across = altair.X("value:Q", title=None, **_shares((0, 1)))
-    shape = altair.Shape("series:N", title=None, scale=_scale(series, SHAPES), legend=_legend())
-    layered = altair.layer(
+    across = alt.X("value:Q", title=None, **_shares((0, 1)))
+    shape = alt.Shape("series:N", title=None, scale=_scale(series, SHAPES), legend=_legend())
+    layered = alt.layer(
         base.mark_rule(strokeWidth=2, aria=False)
-        .encode(x=altair.X("low:Q"), x2="high:Q")
+        .encode(x=alt.X("low:Q"), x2="high:Q")
         .transform_filter("isValid(datum.low)"),
         base.mark_point(size=70, filled=True, opacity=1).encode(x=across, shape=shape),
     )
-    return layered.properties(width=WIDTH, height=altair.Step(max(12, 26 // len(series))))
+    return layered.properties(width=WIDTH, height=alt.Step(max(12, 26 // len(series))))
 
 
 def svg(chart: Chart, name: str) -> str:
@@ -246,10 +236,6 @@ def svg(chart: Chart, name: str) -> str:
 
     The names of its marks become titles, which a pointer shows.
     """
-    try:
-        import vl_convert
-    except ImportError as error:
-        raise missing_extra(error) from None
     drawn = _styled(chart).to_dict()
     root = ElementTree.fromstring(vl_convert.vegalite_to_svg(drawn))
     for element in root.iter():
@@ -267,7 +253,7 @@ def svg(chart: Chart, name: str) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def _styled(chart: Chart) -> Chart:
+def _styled(chart: Chart) -> Any:
     # Vega measures texts in a font of its own: a page's font may be wider, so there is room.
     return (
         chart.configure(background="transparent", font="sans-serif", padding=6)
@@ -286,37 +272,26 @@ def _styled(chart: Chart) -> Chart:
 
 def _colour(field: str, names: Sequence[str]) -> Any:
     """A legend only where there is something to tell apart."""
-    altair = _altair()
     legend = _legend() if len(names) > 1 else None
-    return altair.Color(f"{field}:N", title=None, scale=_scale(names, SERIES), legend=legend)
+    return alt.Color(f"{field}:N", title=None, scale=_scale(names, SERIES), legend=legend)
 
 
 def _legend() -> Any:
-    return _altair().Legend(title=None, symbolDash=[1, 0])
+    return alt.Legend(title=None, symbolDash=[1, 0])
 
 
 def _scale(names: Sequence[str], values: Sequence[Any]) -> Any:
     chosen = [values[place % len(values)] for place in range(len(names))]
-    return _altair().Scale(domain=list(names), range=chosen)
+    return alt.Scale(domain=list(names), range=chosen)
 
 
 def _percent_axis() -> Any:
-    altair = _altair()
-    return altair.Axis(format=".0%", tickCount=5, gridDash=[1, 3])
+    return alt.Axis(format=".0%", tickCount=5, gridDash=[1, 3])
 
 
 def _count_axis() -> Any:
-    return _altair().Axis(format=",d", tickCount=4, tickMinStep=1)
+    return alt.Axis(format=",d", tickCount=4, tickMinStep=1)
 
 
 def _data(rows: Rows) -> Any:
-    return _altair().Data(values=[dict(row) for row in rows])
-
-
-@lru_cache(maxsize=1)
-def _altair() -> Any:
-    try:
-        import altair
-    except ImportError as error:
-        raise missing_extra(error) from None
-    return altair
+    return alt.InlineData(values=[dict(row) for row in rows])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from pages.plots import bars, label
@@ -49,6 +49,16 @@ def _facts(run: Run) -> dict[str, str]:
     }
 
 
+def summary(run: Run) -> str:
+    """A run in one line: how many records, what it cost, how long it took."""
+    execution = run.manifest.execution
+    parts = [run.name, run.manifest.agent.replace("_", " "), _records(run.manifest)]
+    if execution:
+        found = _effort(execution)
+        parts += [f"{found['tokens (in + out)']} tokens", found["cost"], found["wall time"]]
+    return " · ".join(part for part in parts if part)
+
+
 def _records(manifest: Manifest) -> str:
     counts = manifest.counts
     if "in" not in counts:
@@ -70,13 +80,17 @@ def _effort(execution: Execution | None) -> dict[str, str]:
     latency = (f"{step} {1000 * mean:,.0f} ms" for step, mean in execution.latency_s.items())
     return {
         "started": _moment(execution.started),
-        "wall time": str(timedelta(seconds=round(execution.wall_seconds, 1)))[:9].rstrip("."),
+        "wall time": _duration(execution.wall_seconds),
         "model calls": f"{execution.live_calls:,}, {execution.retries:,} retries",
         "answered from the cache": f"{execution.cached_calls:,}{share}",
-        "tokens": f"{execution.prompt_tokens:,} in, {execution.completion_tokens:,} out",
+        "tokens (in + out)": f"{execution.prompt_tokens:,} + {execution.completion_tokens:,}",
         "cost": f"${execution.cost_usd:,.4f}",
         "latency of live calls": ", ".join(latency),
     }
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 60 else str(timedelta(seconds=round(seconds)))
 
 
 def _moment(text: str) -> str:
@@ -94,11 +108,11 @@ def _versions(manifest: Manifest) -> str:
     return ", ".join(f"{name} {text}" for name, text in found.items())
 
 
-def left_out(runs: Sequence[Run]) -> Section | None:
-    """Why records were rejected; None where no run could have rejected any."""
+def left_out(runs: Sequence[Run]) -> Iterator[Section]:
+    """Why records were rejected; nothing where no run could have rejected any."""
     known = [run for run in runs if run.has(REJECTED)]
     if not known:
-        return None
+        return
     counts = {run.name: Counter[str]() for run in known}
     examples: dict[str, str] = {}
     for run in known:
@@ -109,7 +123,8 @@ def left_out(runs: Sequence[Run]) -> Section | None:
     kinds = sum(counts.values(), Counter[str]())
     if not kinds:
         section.blocks.append(Note("No record was rejected."))
-        return section
+        yield section
+        return
     rows = [
         {"name": label(kind), "series": label(run.name), "count": counts[run.name][kind]}
         for kind, _ in kinds.most_common()
@@ -128,7 +143,7 @@ def left_out(runs: Sequence[Run]) -> Section | None:
     section.blocks.append(
         Figure("rejected", "Rejection reasons", bars(rows, "rejected"), text, table)
     )
-    return section
+    yield section
 
 
 def _shortened(text: str) -> str:

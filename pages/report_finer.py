@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from pydantic import BaseModel
@@ -33,6 +33,7 @@ from scoring.paired_accuracy import FinerScores, PairedScore
 from scoring.pairing import PairingError, pair_rows, split_stem
 
 GUESSING, GUESSING_LEVEL = 1 / 25, 1 / 2
+SETTINGS = ("multi_obj", "multi_attr", "multi_rel", "wh", "levels")
 
 
 class RunScores(BaseModel):
@@ -78,8 +79,8 @@ def finer_sections(runs: Sequence[Run], size: int) -> Iterator[Section]:
     if any(found.overall for found in scores.values()):
         lead = "A pair counts when the true question and the one with a wrong detail are both "
         lead += "answered right. Guessing gives 4.0; an unparsed answer is not right."
-        paired = [*_cards(scores), _settings(scores), *_elements(scores)]
-        yield Section("paired", "Paired accuracy", [*blocks, *paired], lead)
+        blocks += [*_cards(scores), _settings(scores), *_elements(scores)]
+        yield Section("paired", "Paired accuracy", blocks, lead)
         blocks = []
     if any(found.levels for found in scores.values()):
         lead = "Questions whose answer is always No, with ever more around the wrong detail. "
@@ -113,19 +114,32 @@ def _sides(found: FinerScores) -> Iterator[Card]:
 def _settings(scores: Mapping[str, FinerScores]) -> Table:
     rows = []
     for run, found in scores.items():
-        named = {**found.settings, "all settings": found.overall} if found.overall else {}
-        rows += [[run, name, *_paired(score)] for name, score in named.items() if score]
+        named = dict(sorted(found.settings.items(), key=_in_order))
+        if found.overall:
+            named["all settings"] = found.overall
+        rows += [[name, run, *_paired(score)] for name, score in named.items()]
+    names = list(dict.fromkeys(row[0] for row in rows))
+    rows.sort(key=lambda row: names.index(row[0]))
     single = len(scores) == 1
-    columns = ["run", "setting", "pairs", "paired", "true right", "false right", "yes",
+    if single:
+        rows = [[row[0], *row[2:]] for row in rows]
+    columns = ["setting", *([] if single else ["run"]), "pairs", "paired", "true right",
+               "false right", "yes",
                "unparsed", "paired, parsed only"]  # fmt: skip
     return Table(
-        columns[single:],
-        [row[single:] for row in rows],
+        columns,
+        rows,
         title="By setting",
         note="In percent, with 95 % intervals over images. “Yes” is the share of answers that "
         "chose an option with Yes, where there was one.",
         words=(0,) if single else (0, 1),
     )
+
+
+def _in_order(item: tuple[str, object]) -> tuple[int, str]:
+    """The paper's settings first, in its order."""
+    known = SETTINGS.index(item[0]) if item[0] in SETTINGS else len(SETTINGS)
+    return known, item[0]
 
 
 def _paired(score: PairedScore) -> list[str]:
@@ -146,7 +160,7 @@ def _elements(scores: Mapping[str, FinerScores]) -> Iterator[Figure]:
         _point(run, number, score.paired_accuracy, score.intervals["paired_accuracy"])
         | {"panel": label(setting), "pairs": score.pairs}
         for run, found in scores.items()
-        for setting, by_number in found.by_elements.items()
+        for setting, by_number in sorted(found.by_elements.items(), key=_in_order)
         for number, score in by_number.items()
     ]
     if rows:
@@ -177,7 +191,13 @@ def _point(run: str, x: int, y: float, bounds: tuple[float, float]) -> dict[str,
 
 def _points(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Table:
     cells = [
-        [row["series"], *([row["panel"]] if "panel" in row else []), str(row["x"]), f"{row['pairs']:,}", interval(row["y"], (row["low"], row["high"]))]
+        [
+            row["series"],
+            *([row["panel"]] if "panel" in row else []),
+            str(row["x"]),
+            f"{row['pairs']:,}",
+            interval(row["y"], (row["low"], row["high"])),
+        ]
         for row in rows
     ]
     words = [place for place, name in enumerate(columns) if name in ("run", "setting")]
@@ -221,7 +241,7 @@ def _item(unit: tuple[QuestionRow, ...], run: Run, name: str) -> Item:
     verdicts = [view.verdict for view in views if view.verdict]
     state = next((v for v in ("unparsed", "wrong") if v in verdicts), "right" if verdicts else "")
     flags = tuple(flag for flag in (state, setting) if flag)
-    identifier = f"{unit[0].image} · {setting}" + (f" · {number}" if number else "")
+    identifier = f"{PurePath(unit[0].image).name} · {setting}" + (f" · {number}" if number else "")
     image = _image(unit[0].image, run)
     return Item(identifier, "questions", flags, unit[-1].question, image, views, name)
 
@@ -244,9 +264,7 @@ def _image(image: str, run: Run) -> Thumbnail:
     execution = run.manifest.execution
     words = execution.command if execution else []
     given = [Path(word).parent for word in words if Path(word).name in run.manifest.inputs]
-    given += [
-        Path(after) for flag, after in itertools.pairwise(words) if flag == "--images"
-    ]
+    given += [Path(after) for flag, after in itertools.pairwise(words) if flag == "--images"]
     given += [
         Path(word.removeprefix("--images=")) for word in words if word.startswith("--images=")
     ]

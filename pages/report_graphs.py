@@ -89,7 +89,7 @@ def _rounds(seen: dict[str, Verdicts]) -> Table:
             rows.append([run, str(number), f"{asked:,}", *counts, share, mean])
     single = len(seen) == 1
     columns = ["run", "round", "asked", *DECISIONS.values(), "true one on top, %", "mean entropy"]
-    words = () if single else (0,)
+    words = (0,) if single else (0, 1)
     return Table(columns[single:], [row[single:] for row in rows], title="By round", words=words)
 
 

@@ -13,16 +13,16 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!&$])")
 _LONGEST = 500
 
 
-def markdown(title: str, made: str, report: Sequence[Section], plots: str) -> str:
-    """The whole text. `plots` is the folder of the plots, as seen from it."""
-    lines = [f"# {escape(title)}", "", f"A report made by grainwise report on {made}.", ""]
+def markdown(title: str, lines: Sequence[str], report: Sequence[Section], plots: str) -> str:
+    """The whole text, `lines` below its title; `plots` is the folder of the plots beside it."""
+    text = [f"# {escape(title)}", "", *(f"- {escape(line)}" for line in lines), ""]
     for section in report:
-        lines += [f"## {section.title}", ""]
+        text += [f"## {section.title}", ""]
         if section.lead:
-            lines += [section.lead, ""]
+            text += [section.lead, ""]
         for block in section.blocks:
-            lines += [*_block(block, plots), ""]
-    return "\n".join(lines)
+            text += [*_block(block, plots), ""]
+    return "\n".join(text)
 
 
 def escape(text: str) -> str:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from agents.rectifier_report import RectifierReport
 from pages.plots import bars, label, lines
 from pages.report_claims import response_samples
-from pages.report_finer import question_samples
+from pages.report_finer import SETTINGS, question_samples
 from pages.report_granfact import judged_samples
 from pages.report_parts import Block, Card, Cards, Figure, Item, Samples, Section, Table, percent
 from pages.report_runs import REJECTED, Run
@@ -24,8 +24,6 @@ from schemas.finer import QuestionRow
 from schemas.preference import ChatMessage, TextPart
 from schemas.trajectory import ISSUE_KINDS, Feedback, Trajectory
 from schemas.tuning import TUNING_KINDS, TuningPair
-
-SETTINGS = ("multi_obj", "multi_attr", "multi_rel", "wh", "levels")
 
 
 class AnyRow(BaseModel):
@@ -52,7 +50,9 @@ class StepView:
 def rectifier_sections(runs: Sequence[Run], size: int) -> Iterator[Section]:
     """What a critic found in first and last responses, and trajectories to look at."""
     blocks: list[Block] = []
-    before_after, by_step, items, total = [], [], [], 0
+    before_after: list[dict[str, Any]] = []
+    by_step: list[dict[str, Any]] = []
+    items, total = [], 0
     for run in runs:
         sample = Sample[Trajectory](size)
         report = RectifierReport(rated=bool(run.manifest.settings.get("rated")))

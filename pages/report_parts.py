@@ -91,10 +91,14 @@ class Samples:
 
     @property
     def flags(self) -> list[str]:
-        """All flags of the items and, of several runs, their names, in order of appearance."""
+        """All flags of the items and, of several runs, their names. First flags come first."""
         runs = dict.fromkeys(item.run for item in self.items if item.run)
         names = runs if len(runs) > 1 else {}
-        return [*names, *dict.fromkeys(flag for item in self.items for flag in item.flags)]
+        places = range(max((len(item.flags) for item in self.items), default=0))
+        flags = (
+            item.flags[place] for place in places for item in self.items if place < len(item.flags)
+        )
+        return [*names, *dict.fromkeys(flags)]
 
 
 Block = Table | Figure | Cards | Note | Samples
