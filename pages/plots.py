@@ -52,7 +52,7 @@ def tradeoff(rows: Rows, metric: str) -> Chart:
     Rows have `series`, `style`, `granularity` and `reliability`, shares from 0 to 1.
     """
     series = list(dict.fromkeys(row["series"] for row in rows))
-    styles = sorted({row["style"] for row in rows}, key=_style_rank)
+    styles = sorted({row["style"] for row in rows}, key=style_rank)
     across, up = (_domain([row[key] for row in rows]) for key in ("granularity", "reliability"))
     x = alt.X("granularity:Q", title="granularity G", **_shares(across))
     y = alt.Y("reliability:Q", title=f"reliability {metric}", **_shares(up))
@@ -83,7 +83,8 @@ def _shares(domain: tuple[float, float]) -> dict[str, Any]:
     return {"scale": alt.Scale(domain=domain, nice=False), "axis": _percent_axis()}
 
 
-def _style_rank(style: str) -> tuple[int, str]:
+def style_rank(style: str) -> tuple[int, str]:
+    """Orders the prompt styles as STYLES has them, others behind."""
     return (STYLES.index(style) if style in STYLES else len(STYLES), style)
 
 
@@ -98,7 +99,7 @@ def _arrows(
     heads: list[dict[str, Any]] = []
     for series in dict.fromkeys(row["series"] for row in rows):
         known = [row for row in rows if row["series"] == series and row["style"] in STYLES]
-        known.sort(key=lambda row: _style_rank(row["style"]))
+        known.sort(key=lambda row: style_rank(row["style"]))
         for start, end in itertools.pairwise(known):
             right = (end["granularity"] - start["granularity"]) * width
             up = (end["reliability"] - start["reliability"]) * height

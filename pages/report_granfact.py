@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from benchmarks.granfact import METRICS
+from pages.plots import style_rank
 from pages.report_claims import response_samples
 from pages.report_parts import Note, Section, Table, interval
 from pages.report_runs import Run
@@ -28,6 +29,7 @@ def granfact_sections(runs: Sequence[Run], size: int) -> Iterator[Section]:
     """The sections of these runs, with `size` samples of each."""
     rows = {run.name: run.value("metrics.json", list[MetricsRow]) for run in runs}
     named = [(_series(name, row, rows), row) for name, found in rows.items() for row in found]
+    named.sort(key=lambda entry: (entry[0], style_rank(entry[1].style), entry[1].domain))
     whole = [(series, row) for series, row in named if row.domain == "all"]
     parts = [(series, row) for series, row in named if row.domain != "all"]
     section = Section(

@@ -129,12 +129,17 @@ def _manifest(folder: Path) -> Manifest:
 
 
 def _names(folders: Sequence[Path], manifests: Sequence[Manifest]) -> list[str]:
-    """The models that answered, where that tells the runs apart; else the folders."""
-    models = [[name for names in m.models.values() for name in names] for m in manifests]
-    if len(folders) > 1 and all(len(found) == 1 for found in models):
-        single = [found[0] for found in models]
-        if len(set(single)) == len(single):
-            return single
+    """The model that answered questions, else the folder; the whole path of what is named alike."""
     paths = [folder.resolve() for folder in folders]
-    short = [path.name or str(path) for path in paths]
-    return short if len(set(short)) == len(short) else [str(path) for path in paths]
+    names = [_model(manifest) or path.name for path, manifest in zip(paths, manifests, strict=True)]
+    often = Counter(names)
+    return [
+        name if name and often[name] == 1 else str(path)
+        for path, name in zip(paths, names, strict=True)
+    ]
+
+
+def _model(manifest: Manifest) -> str:
+    """Whose answers a run of `benchmarks.finer evaluate` holds, where it is one model."""
+    models = [name for names in manifest.models.values() for name in names]
+    return models[0] if manifest.agent == "finer" and len(models) == 1 else ""
