@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 MADE = {
     "graphs": "Scene graphs", "negatives": "Scene graphs", "tested": "What the discriminator said",
     "questions": "Questions by setting", "granfact": "Metrics of GranFact",
-    "tuning": "Question pairs", "rectified": "What rectification changed", "parsed": "Rows of parsed",
+    "tuning": "Question pairs", "rectified": "What rectification changed",
+    "parsed": "Rows of parsed",
     "levels": "Responses to look at", "judged": "Responses to look at",
 }  # fmt: skip
 """Folders of runs, and a chapter of the report of each."""
