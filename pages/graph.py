@@ -1,4 +1,4 @@
-"""Where claims and entities stand when their assignment is drawn, in SVG units."""
+"""How an assignment is drawn: what stands in which row. The macro `assignment` has the columns."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import NamedTuple
 from pages.claims import Claim
 from schemas.entity import GroundTruthEntity
 
-ROW, TOP, WIDTH, LEFT, RIGHT = 34, 30, 480, 176, 304
-_SHOWN = 22
+ROW, TOP = 34, 30
+_SHOWN = 18
 
 
 class Node(NamedTuple):
-    """A claim or an entity: its short and its whole text, its quantity, and its place."""
+    """A claim or an entity: its short and its whole text, its quantity, and its height."""
 
     text: str
     whole: str
@@ -33,7 +33,7 @@ class Arc(NamedTuple):
 
 
 class Drawing(NamedTuple):
-    """The whole graph; it is WIDTH wide."""
+    """The whole graph, in SVG units."""
 
     claims: list[Node]
     entities: list[Node]

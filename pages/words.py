@@ -21,9 +21,9 @@ class Passage(NamedTuple):
 
 
 def word_diff(before: str, after: str) -> list[Passage]:
-    """Passages in reading order; those not inserted give `before`, those not deleted `after`.
+    """Passages in reading order; those not deleted give `after`, those not inserted `before`.
 
-    Differences in white space alone do not count: the shared passage has that of `after`.
+    White space does not count: what is shared has that of `after`.
     """
     old, new = _TOKEN.findall(before), _TOKEN.findall(after)
     # Both are cut into words the same way; space is compared away, as a cut moves it.
@@ -37,7 +37,10 @@ def word_diff(before: str, after: str) -> list[Passage]:
 
 def _passages(old: str, new: str) -> Iterator[Passage]:
     if old.split() == new.split():
-        yield Passage("same", new)
+        if new:
+            yield Passage("same", new)
+        if old[-1:].isspace() and not new[-1:].isspace():
+            yield Passage("deleted", " ")  # or what is deleted next would stick to it
         return
     if old:
         yield Passage("deleted", old)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -41,6 +42,19 @@ def write_input(folder: Path) -> Path:
     return folder / "images.jsonl"
 
 
+def write_questions(path: Path) -> Path:
+    """A pair of questions with hostile words in every column."""
+    named = [f"choice{number}" for number in range(1, 6)]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["image", "qtype", "question", *named, "gt_index"])
+        for side in ("pos", "neg"):
+            options = [f"Yes {SCRIPT}", TURNED, UNBROKEN, "<i>no</i>", "No"]
+            stem = f"<b onclick=alert(1)>{TURNED}_1_{side}"
+            writer.writerow([f"{SCRIPT}.jpg", stem, f"{TURNED} {LONG} {side}", *options, 0])
+    return path
+
+
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hostile")
@@ -52,7 +66,22 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         done = run(*command, *common, "--output", folder / command[0])
         assert done.returncode == 0, done.stderr
         assert main([str(folder / command[0])]) == 0
+    answer_questions(folder)
     return folder
+
+
+def answer_questions(folder: Path) -> None:
+    """The answers of a model that says something hostile."""
+    script = folder / "script.json"
+    script.write_text(json.dumps({"finer_answer": [f"(A) {SCRIPT}", SCRIPT]}))
+    settings = {"backends": {"rude": {"driver": "fake", "script": str(script)}}}
+    settings |= {"agents": {"default": "rude"}, "run": {"cache": str(folder / "cache")}}
+    (folder / "rude.yaml").write_text(json.dumps(settings))
+    source = write_questions(folder / "questions.csv")
+    output = ("--output", folder / "benchmarks.finer", "--text-only")
+    done = run("benchmarks.finer", "evaluate", source, "--config", folder / "rude.yaml", *output)
+    assert done.returncode == 0, done.stderr
+    assert main([str(folder / "benchmarks.finer")]) == 0
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -72,9 +101,22 @@ def test_hostile_texts_are_texts(browser: Browser, hostile: Path, name: str, wid
             assert any(said in note for note in notes), said
 
 
-def test_hostile_texts_do_not_turn_the_page(browser: Browser, hostile: Path) -> None:
+@pytest.mark.parametrize("width", WIDTHS)
+def test_hostile_questions_are_texts(browser: Browser, hostile: Path, width: int) -> None:
+    with opened(browser, hostile / "benchmarks.finer/report/report.html", width=width) as page:
+        check_layout(page, width)
+        assert page.evaluate("window.taken") is None
+        assert page.locator("b[onclick], .options i").count() == 0
+        options = page.locator(".options .foreign").all_text_contents()
+        assert {f"Yes {SCRIPT}", TURNED, UNBROKEN, "<i>no</i>"} <= set(options)
+        assert page.locator(".question h4").first.text_content() == f"{TURNED} {LONG} pos"
+        assert SCRIPT in page.locator(".question p.text").all_text_contents()
+
+
+@pytest.mark.parametrize("name", ["agents.rsr", "benchmarks.granfact", "benchmarks.finer"])
+def test_hostile_texts_do_not_turn_the_page(browser: Browser, hostile: Path, name: str) -> None:
     """A mark that turns the direction of writing ends where the text ends."""
-    with opened(browser, hostile / "agents.rsr/report/report.html") as page:
+    with opened(browser, hostile / name / "report/report.html") as page:
         loose = page.evaluate(
             """() => {
                 const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

@@ -148,7 +148,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Path:
         config = write_config(folder, api_base.removesuffix("/v1"), vision=True)
         done = run(*command, "--config", config, "--output", folder / "seeing")
         assert done.returncode == 0, done.stderr
-    (folder / "script.json").write_text(json.dumps({"finer_answer": [{"text": "(B)"}]}))
+    (folder / "script.json").write_text(json.dumps({"finer_answer": ["(B)"]}))
     backend = {"driver": "fake", "script": str(folder / "script.json")}
     settings = {"backends": {"blind": backend}, "agents": {"default": "blind"}}
     settings["run"] = {"cache": str(folder / "cache")}
