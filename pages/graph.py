@@ -9,7 +9,7 @@ from pages.claims import Claim
 from schemas.entity import GroundTruthEntity
 
 ROW, TOP = 34, 30
-_SHOWN = 18
+_SHOWN = 17
 
 
 class Node(NamedTuple):

@@ -256,8 +256,9 @@ def svg(chart: Chart, name: str) -> str:
 
 def _styled(chart: Chart) -> Any:
     # Vega measures texts in a font of its own: a page's font may be wider, so there is room.
+    room = {"left": 12, "right": 12, "top": 6, "bottom": 6}
     return (
-        chart.configure(background="transparent", font="sans-serif", padding=6)
+        chart.configure(background="transparent", font="sans-serif", padding=room)
         .configure_view(stroke=None)
         .configure_axis(
             labelColor=MUTED, titleColor=INK, gridColor=LINE, domainColor=MUTED, tickColor=MUTED,
@@ -265,7 +266,7 @@ def _styled(chart: Chart) -> Any:
         )
         .configure_legend(
             labelColor=INK, titleColor=INK, labelFontSize=12, labelLimit=180, orient="bottom",
-            columns=2, symbolSize=80, symbolStrokeWidth=2, title=None, offset=10,
+            columns=2, symbolSize=80, symbolStrokeWidth=2, title=None, offset=10, columnPadding=20,
         )
         .configure_header(labelColor=INK, labelFontSize=12)
     )  # fmt: skip

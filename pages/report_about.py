@@ -50,12 +50,13 @@ def _facts(run: Run) -> dict[str, str]:
 
 
 def summary(run: Run) -> str:
-    """A run in one line: how many records, what it cost, how long it took."""
+    """A run in one line: what was run on how many records, what it cost, how long it took."""
     execution = run.manifest.execution
-    parts = [run.name, run.manifest.agent.replace("_", " "), _records(run.manifest)]
+    parts = [run.manifest.agent.replace("_", " "), _records(run.manifest)]
     if execution:
+        tokens = execution.prompt_tokens + execution.completion_tokens
         found = _effort(execution)
-        parts += [f"{found['tokens (in + out)']} tokens", found["cost"], found["wall time"]]
+        parts += [f"{tokens:,} tokens", found["cost"], found["wall time"]]
     return " · ".join(part for part in parts if part)
 
 

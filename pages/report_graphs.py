@@ -211,7 +211,7 @@ def _by_kind(counts: Counter[str], negated: bool) -> Iterator[list[str]]:
 
 def _graph_item(graph: SceneGraph | NegatedGraph, run: Run, name: str) -> Item:
     counts = Counter(element.kind for element in elements(graph))
-    line = ", ".join(f"{counts[kind]} {kind}s" for kind in KINDS)
+    line = ", ".join(f"{counts[kind]} {kind}{'s'[: counts[kind] != 1]}" for kind in KINDS)
     dropped = isinstance(graph, NegatedGraph) and bool(graph.dropped)
     flags = ("with dropped elements",) if dropped else ()
     return Item(

@@ -71,7 +71,11 @@ def rectifier_sections(runs: Sequence[Run], size: int) -> Iterator[Section]:
     if by_step:
         blocks.append(_by_step(by_step))
     yield Section("rectified", "What rectification changed", blocks)
-    yield Section("trajectories", "Trajectories to look at", [Samples("questions", items, total)])
+    yield Section(
+        "trajectories",
+        "Trajectories to look at",
+        [Samples("questions", items, total, legend="edits")],
+    )
 
 
 class _Steps:

@@ -64,7 +64,9 @@ def write_report(page: Path, runs: Sequence[Run]) -> None:
     figures = [block for part in report for block in part.blocks if isinstance(block, Figure)]
     plots = {figure.name: svg(figure.chart, figure.name) for figure in figures}
     title = ", ".join(run.name for run in runs) if len(runs) < 4 else f"{len(runs)} runs"
-    lines = [*map(summary, runs), f"Made {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"]
+    names = [f"{run.name}: " if len(runs) > 1 else "" for run in runs]
+    about_runs = [name + summary(run) for name, run in zip(names, runs, strict=True)]
+    lines = [*about_runs, f"Made {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"]
     folder = page.with_name(f"{page.stem}-plots")
     text = f"<!-- {MARK} -->\n" + markdown(title, lines, report, folder.name)
     html = render_page(title, lines, report, plots)

@@ -103,9 +103,14 @@ def _read(run: Run, size: int) -> Seen:
     for pair in run.rows("pairs.jsonl", PreferencePair):
         seen.counts[f"{pair.kind} pairs"] += 1
         for name, value in (("margin", pair.margin), ("gap", pair.gap)):
-            # Half a step of the rounding errors below an edge still belongs above it.
-            seen.bins[name][pair.kind, int(value / BINS[name] + 1e-9)] += 1
+            seen.bins[name][pair.kind, _bin(name, value)] += 1
     return seen
+
+
+def _bin(name: str, value: float) -> int:
+    """What a rounding error puts below an edge belongs above it; a gap of 1 is in the last bin."""
+    place = int(value / BINS[name] + 1e-9)
+    return min(place, round(1 / BINS[name]) - 1) if name == "gap" else place
 
 
 def _cards(scores: Mapping[str, RunScores], seen: Mapping[str, Seen]) -> Iterator[Block]:

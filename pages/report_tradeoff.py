@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pages.plots import label, tradeoff
+from pages.plots import label, style_rank, tradeoff
 from pages.report_parts import Figure, Section, Table, interval
 
 NAMES = {
@@ -19,6 +19,8 @@ def tradeoff_figures(rows: Sequence[Mapping[str, Any]]) -> Section:
 
     Rows have `series`, `style`, `metrics` (an object with IRR, P and G) and perhaps `intervals`.
     """
+    series = list(dict.fromkeys(row["series"] for row in rows))
+    rows = sorted(rows, key=lambda row: (series.index(row["series"]), style_rank(row["style"])))
     section = Section(
         "tradeoff",
         "Reliability against granularity",
