@@ -208,17 +208,19 @@ def question_samples(
     runs: Sequence[Run], files: Sequence[str], model: type[QuestionRow], size: int
 ) -> Section:
     """A section with some pairs, and questions of levels, of these files of each run."""
-    items, total = [], 0
+    items, total, sizes = [], 0, set[int]()
     for run in runs:
         sample = Sample[tuple[QuestionRow, ...]](size)
         for unit in _units(run, files, model):
+            sizes.add(len(unit))
             first = unit[0]
             sample.offer("\n".join((first.image, first.qtype, first.question)), unit)
         total += sample.seen
         name = run.name if len(runs) > 1 else ""
         items += [_item(unit, run, name) for unit in sample.rows()]
     items.sort(key=lambda item: item.id if len(runs) > 1 else "")
-    samples = Samples("pairs of questions", items, total, legend="options")
+    title = "pairs of questions" if sizes == {2} else "pairs and single questions"
+    samples = Samples(title, items, total, legend="options")
     return Section("questions", "Questions to look at", [samples])
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from benchmarks.granfact import METRICS
 from pages.plots import style_rank
 from pages.report_claims import response_samples
-from pages.report_parts import Note, Section, Table, interval
+from pages.report_parts import Section, Table, interval
 from pages.report_runs import Run
-from pages.report_tradeoff import tradeoff_figures
+from pages.report_tradeoff import tradeoff_section
 from pages.samples import Sample
 from schemas.judged import Metrics
 from schemas.record import JudgedRecord
@@ -41,15 +41,12 @@ def granfact_sections(runs: Sequence[Run], size: int) -> Iterator[Section]:
     if parts:
         section.blocks.append(_table("By domain", parts, domain=True))
     yield section
-    if whole:
-        yield tradeoff_figures(
-            [
-                {"series": series, "style": row.style, "metrics": row, "intervals": row.intervals}
-                for series, row in whole
-            ]
-        )
-    else:
-        section.blocks.append(Note("No response was judged.", "warn"))
+    yield from tradeoff_section(
+        [
+            {"series": series, "style": row.style, "metrics": row, "intervals": row.intervals}
+            for series, row in whole
+        ]
+    )
     yield response_samples(runs, judged_samples(runs, "judgements.jsonl", size))
 
 

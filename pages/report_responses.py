@@ -13,7 +13,7 @@ from pages.plots import histogram, intervals, label
 from pages.report_claims import response_samples
 from pages.report_parts import Block, Card, Cards, Figure, Section, Table, interval, percent
 from pages.report_runs import Run
-from pages.report_tradeoff import tradeoff_figures
+from pages.report_tradeoff import tradeoff_section
 from pages.samples import Sample
 from schemas.judged import Metrics
 from schemas.preference import PreferencePair
@@ -219,7 +219,7 @@ def _tradeoff(seen: Mapping[str, Seen]) -> Iterator[Section]:
                 rows.append(
                     {"series": ", ".join([*names, side]), "style": style, "metrics": scored}
                 )
-    yield tradeoff_figures(rows)
+    yield from tradeoff_section(rows)
 
 
 def _pairs(seen: Mapping[str, Seen], name: str) -> Figure | None:

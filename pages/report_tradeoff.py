@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pages.plots import label, style_rank, tradeoff
@@ -14,11 +14,13 @@ NAMES = {
 }
 
 
-def tradeoff_figures(rows: Sequence[Mapping[str, Any]]) -> Section:
-    """Plots of both kinds of reliability.
+def tradeoff_section(rows: Sequence[Mapping[str, Any]]) -> Iterator[Section]:
+    """Plots of both kinds of reliability, where there is anything to plot.
 
     Rows have `series`, `style`, `metrics` (an object with IRR, P and G) and perhaps `intervals`.
     """
+    if not rows:
+        return
     series = list(dict.fromkeys(row["series"] for row in rows))
     rows = sorted(rows, key=lambda row: (series.index(row["series"]), style_rank(row["style"])))
     section = Section(
@@ -53,4 +55,4 @@ def tradeoff_figures(rows: Sequence[Mapping[str, Any]]) -> Section:
         text = f"{name} against G for each series and prompt style, joined by arrows."
         chart = tradeoff(points, name)
         section.blocks.append(Figure(f"tradeoff-{name}", title, chart, text, table))
-    return section
+    yield section

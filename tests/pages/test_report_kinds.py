@@ -193,6 +193,39 @@ def test_answers_of_two_models(browser: Browser, answers: Path, tmp_path: Path) 
         assert ids[::2] == ids[1::2]
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["agents.rsr"], ["benchmarks.granfact", "evaluate"], ["agents.response_parser"],
+        ["agents.caption_parser"], ["agents.finer_tuning"], ["agents.rectifier", "--text-only"],
+    ],
+    ids=lambda command: command[0],
+)  # fmt: skip
+def test_a_run_that_rejected_everything_has_a_report(
+    browser: Browser, tmp_path: Path, command: list[str]
+) -> None:
+    steps = ("response_parser", "caption_parser", "finer_tuning", "model")
+    script = tmp_path / "script.json"
+    script.write_text(json.dumps({step: [{"$fault": "refused"}] for step in steps}))
+    settings = {"backends": {"deaf": {"driver": "fake", "script": str(script)}}}
+    settings |= {"agents": {"default": "deaf"}, "run": {"cache": str(tmp_path / "cache")}}
+    config = tmp_path / "config.yaml"
+    config.write_text(json.dumps(settings))
+    source = {
+        "agents.caption_parser": ROOT / "examples/finer-mini/captions.jsonl",
+        "agents.finer_tuning": ROOT / "examples/finer-mini/captions.jsonl",
+        "agents.rectifier": ROOT / "examples/finer-mini/questions.jsonl",
+    }.get(command[0], EXAMPLE)
+    flags = ("--config", config, "--output", tmp_path / "out", "--max-error-rate", 1)
+    done = run(*command, source, *flags)
+    assert done.returncode == 0, done.stderr
+    assert main([str(tmp_path / "out")]) == 0
+    with opened(browser, tmp_path / "out/report/report.html") as page:
+        page.locator("#figure-rejected summary").click()
+        assert "refused" in page.locator("#figure-rejected table").inner_text()
+        assert "0 of 0" in page.locator("div.head").first.inner_text()
+
+
 def test_rejections_are_counted_by_reason(
     browser: Browser, answers: Path, tmp_path: Path, capsys: Any
 ) -> None:
