@@ -9,9 +9,9 @@ from agents.rsr_report import describe
 from benchmarks.granfact import style_of
 from pages.claims import STATUSES, Claim, Piece, judge_claims, mark_claims
 from pages.graph import Drawing, assignment_graph
-from pages.report_parts import Item, Samples, Section
+from pages.report_parts import Item, Section
 from pages.report_runs import Run
-from pages.samples import Sample
+from pages.samples import Sample, samples
 from pages.thumbnails import thumbnail
 from pages.words import Passage, word_diff
 from schemas.record import JudgedRecord, RevisedRecord
@@ -38,17 +38,11 @@ def response_samples(
     runs: Sequence[Run], drawn: Mapping[str, Sample[RevisedRecord] | Sample[JudgedRecord]]
 ) -> Section:
     """A section of the responses that were drawn from each run, those of one image together."""
-    items = [
-        _item(record, run, run.name if len(runs) > 1 else "")
-        for run in runs
-        for record in drawn[run.name].rows()
-    ]
-    items.sort(key=lambda item: item.id if len(runs) > 1 else "")
-    samples = Samples("responses", items, sum(s.seen for s in drawn.values()), legend="claims")
-    return Section("responses", "Responses to look at", [samples])
+    found = samples("responses", runs, drawn, _item, legend="claims")
+    return Section("responses", "Responses to look at", [found])
 
 
-def _item(record: JudgedRecord, run: Run, name: str) -> Item:
+def _item(record: JudgedRecord, run: Run) -> Item:
     claims = judge_claims(record.predictions, record.entities, record.judgements)
     pieces, lost = mark_claims(record.response, claims)
     revised = record if isinstance(record, RevisedRecord) else None
@@ -73,7 +67,7 @@ def _item(record: JudgedRecord, run: Run, name: str) -> Item:
         scores=_scores(revised),
     )
     image = thumbnail(record.image, run.folder)
-    return Item(record.id, "response", tuple(states), line, image, view, name)
+    return Item(record.id, "response", tuple(states), line, image, view)
 
 
 def _change(record: RevisedRecord | None) -> list[Passage]:

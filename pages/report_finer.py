@@ -18,14 +18,13 @@ from pages.report_parts import (
     Figure,
     Item,
     Note,
-    Samples,
     Section,
     Table,
     interval,
     percent,
-)  # fmt: skip
+)
 from pages.report_runs import Run
-from pages.samples import Sample
+from pages.samples import Sample, samples
 from pages.thumbnails import Thumbnail, thumbnail
 from runtime.errors import ToolkitError
 from schemas.finer import AnsweredRow, QuestionRow
@@ -208,20 +207,17 @@ def question_samples(
     runs: Sequence[Run], files: Sequence[str], model: type[QuestionRow], size: int
 ) -> Section:
     """A section with some pairs, and questions of levels, of these files of each run."""
-    items, total, sizes = [], 0, set[int]()
+    sizes = set[int]()
+    drawn = {run.name: Sample[tuple[QuestionRow, ...]](size) for run in runs}
     for run in runs:
-        sample = Sample[tuple[QuestionRow, ...]](size)
         for unit in _units(run, files, model):
             sizes.add(len(unit))
             first = unit[0]
-            sample.offer("\n".join((first.image, first.qtype, first.question)), unit)
-        total += sample.seen
-        name = run.name if len(runs) > 1 else ""
-        items += [_item(unit, run, name) for unit in sample.rows()]
-    items.sort(key=lambda item: item.id if len(runs) > 1 else "")
+            identifier = "\n".join((first.image, first.qtype, first.question))
+            drawn[run.name].offer(identifier, unit)
     title = "pairs of questions" if sizes == {2} else "pairs and single questions"
-    samples = Samples(title, items, total, legend="options")
-    return Section("questions", "Questions to look at", [samples])
+    found = samples(title, runs, drawn, _item, legend="options")
+    return Section("questions", "Questions to look at", [found])
 
 
 def _units(
@@ -237,7 +233,7 @@ def _units(
             raise ToolkitError("input", f"{place}: {problem}", hint) from None
 
 
-def _item(unit: tuple[QuestionRow, ...], run: Run, name: str) -> Item:
+def _item(unit: tuple[QuestionRow, ...], run: Run) -> Item:
     views = [_view(row) for row in unit]
     setting, number = split_stem(unit[0].qtype)
     verdicts = [view.verdict for view in views if view.verdict]
@@ -245,7 +241,7 @@ def _item(unit: tuple[QuestionRow, ...], run: Run, name: str) -> Item:
     flags = tuple(flag for flag in (state, setting) if flag)
     identifier = f"{PurePath(unit[0].image).name} · {setting}" + (f" · {number}" if number else "")
     image = _image(unit[0].image, run)
-    return Item(identifier, "questions", flags, unit[-1].question, image, views, name)
+    return Item(identifier, "questions", flags, unit[-1].question, image, views)
 
 
 def _view(row: QuestionRow) -> QuestionView:

@@ -9,9 +9,9 @@ from itertools import groupby
 from typing import get_args
 
 from pages.plots import histogram, label
-from pages.report_parts import Block, Figure, Item, Note, Samples, Section, Table, percent
+from pages.report_parts import Block, Figure, Item, Note, Section, Table, by_run, percent
 from pages.report_runs import Run
-from pages.samples import Sample
+from pages.samples import Sample, samples
 from pages.thumbnails import thumbnail
 from schemas.finer import Verdict
 from schemas.scene_graph import ElementKind, NegatedGraph, SceneGraph, elements
@@ -41,14 +41,9 @@ def discriminator_sections(runs: Sequence[Run], size: int) -> Iterator[Section]:
     lead = "A model is asked which of five statements is true. Where it is not sure, the probable "
     lead += "negatives are made again; what stays ambiguous is dropped."
     yield Section("verdicts", "What the discriminator said", blocks, lead)
-    items = [
-        _verdict_item(rows, run, run.name if len(runs) > 1 else "")
-        for run in runs
-        for rows in seen[run.name].sample.rows()
-    ]
-    total = sum(found.sample.seen for found in seen.values())
-    samples = Samples("elements", items, total, legend="verdicts")
-    yield Section("elements", "Verdicts to look at", [samples])
+    drawn = {name: found.sample for name, found in seen.items()}
+    shown = samples("elements", runs, drawn, _verdict_item, legend="verdicts")
+    yield Section("elements", "Verdicts to look at", [shown])
     yield from _graphs(runs, size, "negatives.jsonl", NegatedGraph)
 
 
@@ -87,10 +82,8 @@ def _rounds(seen: dict[str, Verdicts]) -> Table:
             mean = f"{found.entropy[number] / asked:.3f}"
             share = percent(found.on_top[number] / asked)
             rows.append([run, str(number), f"{asked:,}", *counts, share, mean])
-    single = len(seen) == 1
-    columns = ["run", "round", "asked", *DECISIONS.values(), "true one on top, %", "mean entropy"]
-    words = (0,) if single else (0, 1)
-    return Table(columns[single:], [row[single:] for row in rows], title="By round", words=words)
+    columns = ["round", "asked", *DECISIONS.values(), "true one on top, %", "mean entropy"]
+    return by_run(columns, rows, words=1, title="By round")
 
 
 def _entropies(runs: Sequence[Run], seen: dict[str, Verdicts]) -> Iterator[Figure]:
@@ -141,7 +134,7 @@ class RoundView:
     options: list[OptionView]
 
 
-def _verdict_item(rounds: Sequence[Verdict], run: Run, name: str) -> Item:
+def _verdict_item(rounds: Sequence[Verdict], run: Run) -> Item:
     first, last = rounds[0], rounds[-1]
     views = [
         RoundView(
@@ -162,35 +155,25 @@ def _verdict_item(rounds: Sequence[Verdict], run: Run, name: str) -> Item:
     end = "kept" if last.decision == "keep" else "dropped"
     line = first.options[first.positive]
     image = thumbnail(first.image, run.folder)
-    return Item(
-        first.id.rpartition("/")[0], "verdicts", (end, first.kind), line, image, views, name
-    )
+    return Item(first.id.rpartition("/")[0], "verdicts", (end, first.kind), line, image, views)
 
 
 def _graphs(
     runs: Sequence[Run], size: int, file: str, model: type[SceneGraph] | type[NegatedGraph]
 ) -> Iterator[Section]:
     """Counts of elements, and some of the graphs."""
-    items: list[Item] = []
-    total, rows = 0, []
+    rows = []
+    drawn = {run.name: Sample[SceneGraph | NegatedGraph](size) for run in runs}
     for run in runs:
-        sample = Sample[SceneGraph | NegatedGraph](size)
         counts: Counter[str] = Counter()
         for graph in run.rows(file, model):
-            sample.offer(graph.id, graph)
+            drawn[run.name].offer(graph.id, graph)
             counts.update(_counted(graph))
         rows += [[run.name, *row] for row in _by_kind(counts, model is NegatedGraph)]
-        total += sample.seen
-        name = run.name if len(runs) > 1 else ""
-        items += [_graph_item(graph, run, name) for graph in sample.rows()]
     negated = ["four negatives", "none"] if model is NegatedGraph else []
-    single = len(runs) == 1
-    columns = ["run", "element", "number", "a graph", *negated]
-    table = Table(
-        columns[single:], [row[single:] for row in rows], words=(0,) if single else (0, 1)
-    )
-    blocks: list[Block] = [table, Samples("graphs", items, total)]
-    yield Section("graphs", "Scene graphs", blocks)
+    table = by_run(["element", "number", "a graph", *negated], rows, words=1)
+    shown = samples("graphs", runs, drawn, _graph_item)
+    yield Section("graphs", "Scene graphs", [table, shown])
 
 
 def _counted(graph: SceneGraph | NegatedGraph) -> Iterable[str]:
@@ -209,11 +192,9 @@ def _by_kind(counts: Counter[str], negated: bool) -> Iterator[list[str]]:
         yield [f"{kind}s", f"{number:,}", mean, *sides]
 
 
-def _graph_item(graph: SceneGraph | NegatedGraph, run: Run, name: str) -> Item:
+def _graph_item(graph: SceneGraph | NegatedGraph, run: Run) -> Item:
     counts = Counter(element.kind for element in elements(graph))
     line = ", ".join(f"{counts[kind]} {kind}{'s'[: counts[kind] != 1]}" for kind in KINDS)
     dropped = isinstance(graph, NegatedGraph) and bool(graph.dropped)
     flags = ("with dropped elements",) if dropped else ()
-    return Item(
-        graph.id, "scene_graph", flags, line, thumbnail(graph.image, run.folder), graph, name
-    )
+    return Item(graph.id, "scene_graph", flags, line, thumbnail(graph.image, run.folder), graph)

@@ -21,10 +21,10 @@ from pages.report_others import (
     build_sections,
     judged_sections,
     other_sections,
-    rectifier_sections,
     tuning_sections,
-)  # fmt: skip
+)
 from pages.report_parts import Block, Figure, Section
+from pages.report_rectifier import rectifier_sections
 from pages.report_responses import rsr_sections
 from pages.report_runs import Run
 from runtime.errors import ToolkitError

@@ -21,6 +21,22 @@ class Table:
     kind: ClassVar[str] = "table"
 
 
+def by_run(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    words: int,
+    title: str = "",
+    note: str = "",
+) -> Table:
+    """Rows that begin with the name of their run, which goes where there is only one.
+
+    `words` is how many columns of words follow it.
+    """
+    first = len({row[0] for row in rows}) < 2
+    shown = [row[first:] for row in rows]
+    return Table(["run", *columns][first:], shown, title, note, range(words + 1 - first))
+
+
 @dataclass(frozen=True)
 class Figure:
     """A plot as a Vega-Lite chart, what it shows in words, and its numbers.

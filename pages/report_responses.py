@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from benchmarks.granfact import METRICS, style_of
 from pages.plots import histogram, intervals, label
 from pages.report_claims import response_samples
-from pages.report_parts import Block, Card, Cards, Figure, Section, Table, interval, percent
+from pages.report_parts import Block, Card, Cards, Figure, Section, Table, by_run, interval, percent
 from pages.report_runs import Run
 from pages.report_tradeoff import tradeoff_section
 from pages.samples import Sample
@@ -199,15 +199,8 @@ def _by_domain(seen: Mapping[str, Seen]) -> Iterator[Block]:
             ]
             rows.append([run, domain, f"{sides['before'].examples:,}", *cells])
     if len({row[1] for row in rows}) > 1:
-        single = len(seen) == 1
-        columns = ["run", "domain", "responses", "IRR", "P", "gF1", "G"]
-        yield Table(
-            columns[single:],
-            [row[single:] for row in rows],
-            title="By domain",
-            note="In percent, before → after.",
-            words=(0,) if single else (0, 1),
-        )
+        columns = ["domain", "responses", "IRR", "P", "gF1", "G"]
+        yield by_run(columns, rows, 1, "By domain", "In percent, before → after.")
 
 
 def _tradeoff(seen: Mapping[str, Seen]) -> Iterator[Section]:

@@ -30,18 +30,7 @@ def tradeoff_section(rows: Sequence[Mapping[str, Any]]) -> Iterator[Section]:
         "to the right is better; arrows go from the conservative prompt over the neutral to the "
         "aggressive one.",
     )
-    table = Table(
-        ["responses", "style", "G", *NAMES],
-        [
-            [row["series"], row["style"]]
-            + [
-                interval(getattr(row["metrics"], name), row.get("intervals", {}).get(name))
-                for name in ("G", *NAMES)
-            ]
-            for row in rows
-        ],
-        words=(0, 1),
-    )
+    table = _table(rows)
     for name, title in NAMES.items():
         points = [
             {
@@ -56,3 +45,18 @@ def tradeoff_section(rows: Sequence[Mapping[str, Any]]) -> Iterator[Section]:
         chart = tradeoff(points, name)
         section.blocks.append(Figure(f"tradeoff-{name}", title, chart, text, table))
     yield section
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    return Table(
+        ["responses", "style", "G", *NAMES],
+        [
+            [row["series"], row["style"]]
+            + [
+                interval(getattr(row["metrics"], name), row.get("intervals", {}).get(name))
+                for name in ("G", *NAMES)
+            ]
+            for row in rows
+        ],
+        words=(0, 1),
+    )

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from typing import Generic, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Generic, TypeVar
 
+from pages.report_parts import Item, Samples
+from pages.report_runs import Run
 from schemas.config import RunConfig
 
 Row = TypeVar("Row")
@@ -38,3 +42,22 @@ class Sample(Generic[Row]):
     def rows(self) -> list[Row]:
         """What was kept, in the order it came."""
         return [row for _, _, row in sorted(self._heap, key=lambda entry: -entry[1])]
+
+
+def samples(
+    title: str,
+    runs: Sequence[Run],
+    drawn: Mapping[str, Sample[Any]],
+    make: Callable[[Any, Run], Item],
+    legend: str = "",
+) -> Samples:
+    """What was drawn from each run, by its name; of several runs, rows of one id together."""
+    several = len(runs) > 1
+    items = [
+        replace(make(row, run), run=run.name if several else "")
+        for run in runs
+        for row in drawn[run.name].rows()
+    ]
+    if several:
+        items.sort(key=lambda item: item.id)
+    return Samples(title, items, sum(sample.seen for sample in drawn.values()), legend)
