@@ -29,6 +29,7 @@ SERIES = tuple(
 )
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 _STYLE_SHAPES = ("circle", "square", "diamond", "cross", "triangle-down")
+_ARROW = "M0,-1L.6,.9L0,.4L-.6,.9Z"
 DASHES = ((1, 0), (6, 3), (2, 2), (8, 3, 2, 3))
 STYLES = ("conservative", "neutral", "aggressive")
 """In this order a model is asked for ever more detail (GranFact section 6.1)."""
@@ -56,17 +57,19 @@ def tradeoff(rows: Rows, metric: str) -> Chart:
     across, up = (_domain([row[key] for row in rows]) for key in ("granularity", "reliability"))
     x = alt.X("granularity:Q", title="granularity G", **_shares(across))
     y = alt.Y("reliability:Q", title=f"reliability {metric}", **_shares(up))
-    colour = _colour("series", series)
+    line = alt.Legend(title=None, symbolType="stroke", symbolSize=400)
+    colour = alt.Color("series:N", scale=_scale(series, SERIES), legend=line)
+    dash = alt.StrokeDash("series:N", scale=_scale(series, DASHES), legend=line)
     legend = alt.Legend(title=None, orient="top", columns=3, symbolFillColor=MUTED)
     shape = alt.Shape("style:N", scale=_scale(styles, _STYLE_SHAPES), legend=legend)
     points = alt.Chart(_data(rows)).mark_point(size=90, filled=True, opacity=1)
     steps, heads = _arrows(rows, WIDTH / (across[1] - across[0]), _TALL / (up[1] - up[0]))
     lines = alt.Chart(_data(steps)).mark_line(strokeWidth=1.5, aria=False)
     tips = alt.Chart(_data(heads)).mark_point(
-        shape="triangle", size=110, filled=True, opacity=1, aria=False
+        shape=_ARROW, size=260, filled=True, opacity=1, aria=False
     )
     layered = alt.layer(
-        lines.encode(x=x, y=y, color=colour, detail="step:N"),
+        lines.encode(x=x, y=y, color=colour, strokeDash=dash, detail="step:N"),
         tips.encode(x=x, y=y, color=colour, angle=alt.Angle("angle:Q", scale=None)),
         points.encode(x=x, y=y, color=colour, shape=shape),
     )

@@ -32,21 +32,20 @@ def granfact_sections(runs: Sequence[Run], size: int) -> Iterator[Section]:
     named.sort(key=lambda entry: (entry[0], style_rank(entry[1].style), entry[1].domain))
     whole = [(series, row) for series, row in named if row.domain == "all"]
     parts = [(series, row) for series, row in named if row.domain != "all"]
-    section = Section(
+    yield Section(
         "metrics",
         "Metrics of GranFact",
         [_table("By model and prompt style", whole)],
         lead="Nine metrics in percent, with 95 % bootstrap intervals over images.",
     )
-    if parts:
-        section.blocks.append(_table("By domain", parts, domain=True))
-    yield section
     yield from tradeoff_section(
         [
             {"series": series, "style": row.style, "metrics": row, "intervals": row.intervals}
             for series, row in whole
         ]
     )
+    if parts:
+        yield Section("domains", "By domain", [_table("", parts, domain=True)])
     yield response_samples(runs, judged_samples(runs, "judgements.jsonl", size))
 
 
