@@ -40,7 +40,7 @@ from runtime.store import check_fingerprint, open_locked
 from schemas.config import RunConfig
 from schemas.scene_graph import NegatedGraph, elements
 
-MANIFEST, _LOCK = "manifest.json", ".lock"
+MANIFEST, _LOCK, _REPORT = "manifest.json", ".lock", "report"
 
 Setting = Callable[[Source, Parts], Iterator[Row]]
 Counts = dict[str, Counter[str]]
@@ -57,7 +57,7 @@ def settings(max_attributes: int) -> dict[str, Setting]:
     }
 
 
-FILES = {*(f"{name}.csv" for name in settings(MAX_ATTRIBUTES)), MANIFEST, _LOCK}
+FILES = {*(f"{name}.csv" for name in settings(MAX_ATTRIBUTES)), MANIFEST, _LOCK, _REPORT}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -41,6 +41,7 @@ COMMANDS = {
     "fgam": ("training.fgam", "regions and captions → a dual encoder aligned with both"),
     "score": ("scoring", "judged responses → the nine GranFact metrics"),
     "granfact": ("benchmarks.granfact", "responses of models → table of metrics with intervals"),
+    "report": ("pages.report", "finished runs → one page: scores, plots, samples"),
     "check": ("agents.check", "ask every configured backend whether it works"),
 }
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import fsum
 from typing import NamedTuple
 
 from schemas.judged import Assignment, ExampleResult, JudgedExample, Metrics
+from schemas.record import ResponseScore
 from scoring.assignment import assign, compatible_edges
 from scoring.uncertain import counted, credit, initial, repair
 
@@ -52,6 +53,26 @@ def summarise(results: Iterable[ExampleResult]) -> Metrics:
     return kept.metrics()
 
 
+def metrics(totals: Sequence[float]) -> Metrics:
+    """The nine metrics, from the sum of each field of `Summands`."""
+    matched, granularity, predicted, truth, reliable, fine, empty, examples = totals
+    precision, recall = ratio(matched, predicted), ratio(matched, truth)
+    fine_precision, fine_recall = ratio(granularity, predicted), ratio(granularity, truth)
+    return Metrics(
+        IRR=ratio(reliable, examples),
+        P=precision,
+        R=recall,
+        F1=harmonic(precision, recall),
+        gIRR=ratio(fine, examples),
+        gP=fine_precision,
+        gR=fine_recall,
+        gF1=harmonic(fine_precision, fine_recall),
+        G=ratio(granularity, matched),
+        examples=int(examples),
+        empty=int(empty),
+    )
+
+
 class Summands(NamedTuple):
     """What one example adds to the sums that all metrics are made of.
 
@@ -71,7 +92,7 @@ class Summands(NamedTuple):
 _COLUMNS = len(Summands._fields)
 
 
-def summands(row: ExampleResult) -> Summands:
+def summands(row: ExampleResult | ResponseScore) -> Summands:
     """The summands of one example's result."""
     return Summands(
         matched=row.matched,
@@ -107,23 +128,7 @@ class ResultsByImage:
 
     def metrics(self) -> Metrics:
         """The nine metrics of all results."""
-        totals = [fsum(self.numbers[column::_COLUMNS]) for column in range(_COLUMNS)]
-        matched, granularity, predicted, truth, reliable, fine, empty, examples = totals
-        precision, recall = ratio(matched, predicted), ratio(matched, truth)
-        fine_precision, fine_recall = ratio(granularity, predicted), ratio(granularity, truth)
-        return Metrics(
-            IRR=ratio(reliable, examples),
-            P=precision,
-            R=recall,
-            F1=harmonic(precision, recall),
-            gIRR=ratio(fine, examples),
-            gP=fine_precision,
-            gR=fine_recall,
-            gF1=harmonic(fine_precision, fine_recall),
-            G=ratio(granularity, matched),
-            examples=int(examples),
-            empty=int(empty),
-        )
+        return metrics([fsum(self.numbers[column::_COLUMNS]) for column in range(_COLUMNS)])
 
 
 def ratio(numerator: float, denominator: float) -> float:
