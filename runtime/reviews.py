@@ -56,12 +56,10 @@ class Decisions:
         """Names of the files that there are decisions on."""
         return {file for (file, _), said in self._said.items() if said}
 
-    def of(self, file: str, item: Item) -> dict[str, Review]:
-        """Each reviewer's latest decision on this item as it is now, the latest last."""
-        said = self._said.get((file, item.id))
-        sha256 = item.sha256 if said else ""
+    def of(self, file: str, item: str, sha256: str) -> dict[str, Review]:
+        """Each reviewer's latest decision on the item of this id and digest, the latest last."""
         found: dict[str, Review] = {}
-        for review in said or ():
+        for review in self._said.get((file, item), ()):
             if review.item_sha256 == sha256:
                 found.pop(review.reviewer, None)
                 found[review.reviewer] = review
@@ -69,7 +67,7 @@ class Decisions:
 
     def accepted(self, file: str, item: Item) -> Any:
         """The content of the item as it was accepted; None for an item that was not."""
-        said = self.of(file, item).values()
+        said = self.of(file, item.id, item.sha256).values()
         if not said or any(review.decision == "reject" for review in said):
             return None
         edits = [review.edited for review in said if review.edited is not None]
