@@ -36,6 +36,7 @@ from runtime.files import (
     write_json,
 )
 from runtime.manifest import versions
+from runtime.reviews import REVIEWS
 from runtime.sources import Place, Source
 from runtime.store import check_fingerprint, open_locked
 from schemas.config import RunConfig
@@ -58,7 +59,7 @@ def settings(max_attributes: int) -> dict[str, Setting]:
     }
 
 
-FILES = {*(f"{name}.csv" for name in settings(MAX_ATTRIBUTES)), MANIFEST, _LOCK}
+FILES = {*(f"{name}.csv" for name in settings(MAX_ATTRIBUTES)), MANIFEST, _LOCK, REVIEWS}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

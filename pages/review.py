@@ -11,6 +11,7 @@ import argparse
 import getpass
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def _main(argv: Sequence[str] | None) -> int:
     from pages.review_server import ReviewServer, Setup
     from runtime.config import load_config
 
-    render("review_form.html", groups=())  # says what is missing before anything is read
+    render("theme.css")  # says what is missing before anything is read
     if options.config:
         load_config(options.config)
     files = open_run(options.run, options.sample, options.seed)
@@ -46,7 +47,8 @@ def _main(argv: Sequence[str] | None) -> int:
         import webbrowser
 
         webbrowser.open(server.url)
-    server.run()
+    with suppress(KeyboardInterrupt):
+        server.run()
     return 0
 
 

@@ -124,7 +124,7 @@ def _set(plain: Any, field: Field, text: str) -> None:
         plain[last] = [line.strip() for line in text.splitlines() if line.strip()]
     elif field.shape == "choice":
         plain[last] = int(text) if text.isdecimal() else text
-    elif text or last in plain:
+    else:
         plain[last] = text
     if not text and isinstance(last, str) and last.startswith("choice"):
         plain.pop(last, None)  # an option that is not given

@@ -232,7 +232,12 @@ class ReviewServer:
         if mine and mine.edited is not None:
             content = mine.edited
         inputs = groupby(fields(file.kind, content), key=attrgetter("group"))
-        page = render("review_form.html", groups=[(name, list(some)) for name, some in inputs])
+        page = render(
+            "review_form.html",
+            number=number + 1,
+            context=file.kind.view(content).get("positive"),
+            groups=[(name, list(some)) for name, some in inputs],
+        )
         return web.json_response({"html": page})
 
     async def _decide(self, request: web.Request) -> web.Response:

@@ -143,16 +143,18 @@ async function openForm() {
   if (!found) return;
   at("inputs").innerHTML = found.html;
   at("edit-error").textContent = "";
-  at("item").hidden = true;
-  at("edit").hidden = false;
+  editing(true);
   at("inputs").querySelector("input, textarea, select").focus();
   say("Editing. Ctrl Enter accepts the edited item, Escape leaves it as it was.");
 }
 
 function closeForm() {
-  if (at("edit").hidden) return;
-  at("edit").hidden = true;
-  at("item").hidden = false;
+  if (!at("edit").hidden) editing(false);
+}
+
+function editing(on) {
+  at("item").hidden = at("decide").hidden = on;
+  at("edit").hidden = at("edit-buttons").hidden = !on;
 }
 
 function showErrors(errors) {
@@ -174,6 +176,7 @@ at("edit").addEventListener("submit", (event) => {
 });
 at("edit-cancel").addEventListener("click", () => {
   closeForm();
+  say(`Not edited. Item ${item.n} of ${item.total}.`);
   at("change").focus();
 });
 at("edit").addEventListener("keydown", (event) => {
@@ -204,7 +207,8 @@ for (const tab of tabs)
 function view(name) {
   at("review").hidden = name !== "review";
   if (at("threshold")) at("threshold").hidden = name !== "threshold";
-  document.querySelector("footer .buttons").hidden = name !== "review";
+  closeForm();
+  at("decide").hidden = name !== "review";
   if (at("threshold-tab")) mark(at("threshold-tab"), name === "threshold");
 }
 
