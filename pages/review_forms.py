@@ -91,6 +91,8 @@ def _validated(
         # An item of a list is an input's line; what belongs to no input is said of the whole.
         owner = max((one.name for one in inputs if name.startswith(one.name)), key=len, default="")
         errors.setdefault(owner, text if owner or not field else f"{field}: {text}")
+    if len(errors) > 1:
+        errors.pop("", None)  # often said because of the fields; what is left shows later
     raise FormError(errors)
 
 

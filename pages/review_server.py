@@ -254,7 +254,7 @@ class ReviewServer:
             try:
                 content = edited(file.kind, base, asked.values)
             except FormError as error:
-                return web.json_response({"errors": error.errors}, status=422)
+                return web.json_response({"errors": error.errors})
         self.board.decide(file.name, number, reviewer, asked.decision, asked.reason, edited=content)
         done = "Rejected" if asked.decision == "reject" else "Edited" if content else "Accepted"
         following = self.board.next_open(file.name, reviewer, number + 1)

@@ -41,6 +41,7 @@ COMMANDS = {
     "fgam": ("training.fgam", "regions and captions → a dual encoder aligned with both"),
     "score": ("scoring", "judged responses → the nine GranFact metrics"),
     "granfact": ("benchmarks.granfact", "responses of models → table of metrics with intervals"),
+    "review": ("pages.review", "a page on which a person accepts, rejects and edits what was made"),
     "check": ("agents.check", "ask every configured backend whether it works"),
 }
 

@@ -45,8 +45,10 @@ function show(found) {
   if (!item || item.image !== found.image) showImage(found);
   item = found;
   file = found.file;
+  const edited = !at("edit").hidden;
   closeForm();
   at("item").innerHTML = found.html; // escaped where it was rendered
+  if (edited) at("heading").focus();
   at("stats").innerHTML = found.stats;
   at("accept").setAttribute("aria-pressed", found.decision === "accept");
   at("reject").setAttribute("aria-pressed", found.decision === "reject");
