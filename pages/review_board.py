@@ -66,7 +66,8 @@ class Board:
             history.append(number)
         elif number in history:
             del history[len(history) - 1 - history[::-1].index(number)]
-        stands = self.said(file.name, number).get(review.reviewer)
+        said = self._decisions.of(file.name, review.id, file.sha256(number))
+        stands = said.get(review.reviewer)
         marks = self._marks[file.name].setdefault(review.reviewer, bytearray(len(file)))
         marks[number] = _MARKS[stands.decision if stands else None]
 

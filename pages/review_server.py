@@ -114,7 +114,7 @@ class ReviewServer:
 
     def run(self) -> None:
         """Serve until interrupted."""
-        app = web.Application(middlewares=[self._guard], client_max_size=2**20)
+        app = web.Application(middlewares=[self._guard], client_max_size=2**22)
         routes = {
             ("GET", ""): self._page, ("GET", "item"): self._item, ("GET", "image"): self._image,
             ("GET", "form"): self._form, ("GET", "threshold"): self._threshold,
@@ -246,17 +246,17 @@ class ReviewServer:
         number = self._number(file, asked.n)
         if asked.sha256 != file.sha256(number):
             raise ToolkitError("input", "the file has changed", "load the page again")
-        content = None
-        if asked.values is not None and file.kind.editable:
-            mine = self.board.said(file.name, number).get(reviewer)
-            was = file.read(number).item.content
-            base = mine.edited if mine and mine.edited is not None else was
+        mine = self.board.said(file.name, number).get(reviewer)
+        # What is accepted is what the page shows: an earlier edit stays.
+        content = mine.edited if mine and asked.decision == "accept" else None
+        if asked.values is not None and asked.decision == "accept" and file.kind.editable:
             try:
+                base = content or file.read(number).item.content
                 content = edited(file.kind, base, asked.values)
             except FormError as error:
                 return web.json_response({"errors": error.errors})
         self.board.decide(file.name, number, reviewer, asked.decision, asked.reason, edited=content)
-        done = "Rejected" if asked.decision == "reject" else "Edited" if content else "Accepted"
+        done = "Edited" if asked.values else f"{asked.decision.capitalize()}ed"
         following = self.board.next_open(file.name, reviewer, number + 1)
         shown = self._shown(file, reviewer, number if following is None else following)
         return web.json_response({"said": f"{done} item {number + 1}.", **shown})

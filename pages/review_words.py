@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 _WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 _LONG = 2000
-"""Words; beyond, only what both texts begin and end with is told apart from the rest."""
+"""Words between what both texts begin and end with; more are not compared."""
 
 
 class Word(NamedTuple):
@@ -19,22 +19,34 @@ class Word(NamedTuple):
 
 
 def word_diff(old: str, new: str) -> tuple[list[Word], list[Word]]:
-    """Both texts in pieces; joined again they are the texts."""
+    """Both texts in pieces; joined again they are the texts.
+
+    Nothing is marked in texts that share less than half of their words: marks would be all over
+    them and say nothing.
+    """
     a, b = _WORDS.findall(old), _WORDS.findall(new)
     start = _common(a, b)
     end = _common(a[start:][::-1], b[start:][::-1])
-    middle = a[start : len(a) - end], b[start : len(b) - end]
-    if max(map(len, middle)) > _LONG:
-        blocks = [("replace", 0, len(middle[0]), 0, len(middle[1]))]
-    else:
-        blocks = SequenceMatcher(None, *middle).get_opcodes()  # type: ignore[assignment]
-    left, right = [Word("".join(a[:start]), False)], [Word("".join(b[:start]), False)]
-    for tag, i, j, k, m in blocks:
-        left.append(Word("".join(middle[0][i:j]), tag != "equal"))
-        right.append(Word("".join(middle[1][k:m]), tag != "equal"))
-    left.append(Word("".join(a[len(a) - end :]), False))
-    right.append(Word("".join(b[len(b) - end :]), False))
-    return [one for one in left if one.text], [one for one in right if one.text]
+    blocks = [(start, start, 0)]
+    if max(len(a), len(b)) - start - end <= _LONG:
+        matcher = SequenceMatcher(None, a[start : len(a) - end], b[start : len(b) - end])
+        blocks = [(start + i, start + j, size) for i, j, size in matcher.get_matching_blocks()]
+    blocks = [(0, 0, start), *blocks, (len(a) - end, len(b) - end, end)]
+    shared = sum(one.isalnum() for i, _, size in blocks for one in a[i : i + size])
+    if 2 * shared < max(sum(one.isalnum() for one in words) for words in (a, b)):
+        return [Word(old, False)], [Word(new, False)]
+    left = _pieces(a, [(i, size) for i, _, size in blocks])
+    return left, _pieces(b, [(j, size) for _, j, size in blocks])
+
+
+def _pieces(words: list[str], same: list[tuple[int, int]]) -> list[Word]:
+    """The words in order, those of the `same` runs (start, length) unmarked."""
+    found, place = [], 0
+    for start, size in same:
+        found.append(Word("".join(words[place:start]), True))
+        found.append(Word("".join(words[start : start + size]), False))
+        place = start + size
+    return [one for one in found if one.text]
 
 
 def _common(a: list[str], b: list[str]) -> int:
