@@ -59,7 +59,7 @@ def settings(max_attributes: int) -> dict[str, Setting]:
     }
 
 
-FILES = {*(f"{name}.csv" for name in settings(MAX_ATTRIBUTES)), MANIFEST, _LOCK, REVIEWS}
+FILES = {*(f"{name}.csv" for name in settings(MAX_ATTRIBUTES)), MANIFEST, _LOCK}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -143,7 +143,8 @@ def claim_output(directory: Path, identity: Mapping[str, Any], overwrite: bool) 
     if directory.exists() and not directory.is_dir():
         raise ToolkitError("input", f"{directory}: not a directory", "choose another --output")
     names = {path.name for path in directory.iterdir()} if directory.exists() else set()
-    if any(name not in FILES and not name.endswith(".partial") for name in names):
+    allowed = {*FILES, REVIEWS}  # what people decided on the questions stays beside them
+    if any(name not in allowed and not name.endswith(".partial") for name in names):
         message = f"{directory}: has files that no build of questions left there"
         raise ToolkitError("input", message, "choose another --output or an empty directory")
     with os.fdopen(open_locked(directory / _LOCK)):

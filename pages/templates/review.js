@@ -82,6 +82,10 @@ function showImage(found) {
 function zoom(on) {
   at("zoom").setAttribute("aria-pressed", on);
   at("zoom-word").textContent = on ? "fit" : "enlarge";
+  if (!on) return;
+  at("zoom").focus(); // the arrow keys move it
+  at("zoom").scrollLeft = (at("image").width - at("zoom").clientWidth) / 2;
+  at("zoom").scrollTop = (at("image").height - at("zoom").clientHeight) / 2;
 }
 
 async function load(more = {}) {

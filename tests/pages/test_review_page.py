@@ -347,6 +347,12 @@ def test_everything_can_be_reached_by_keyboard_and_no_field_is_a_trap(browser: B
         ready(page, 40, 0)
         page.keyboard.press("z")
         assert page.get_attribute("#zoom", "aria-pressed") == "true"
+        middle = page.evaluate("() => document.getElementById('zoom').scrollLeft")
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function(
+            "(middle) => document.getElementById('zoom').scrollLeft > middle", arg=middle
+        )
+        assert middle > 0
         assert page.get_attribute("#status", "aria-live") == "polite"
 
 
