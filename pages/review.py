@@ -41,13 +41,13 @@ def _main(argv: Sequence[str] | None) -> int:
     setup = Setup(options.run, images, options.config, options.reviewer)
     server = ReviewServer(board, setup, options.port or 0)
     listed = ", ".join(f"{name} ({len(file):,} items)" for name, file in files.items())
-    print(f"{options.run}: {listed}")
-    print(f"review at {server.url}\nstop with Ctrl-C; every decision is kept", flush=True)
-    if options.browser:
-        import webbrowser
+    with suppress(KeyboardInterrupt):  # that is how it ends
+        print(f"{options.run}: {listed}")
+        print(f"review at {server.url}\nstop with Ctrl-C; every decision is kept", flush=True)
+        if options.browser:
+            import webbrowser
 
-        webbrowser.open(server.url)
-    with suppress(KeyboardInterrupt):
+            webbrowser.open(server.url)
         server.run()
     return 0
 

@@ -16,11 +16,11 @@ from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from aiohttp import web
 from PIL import ImageOps
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
 from backends.images import open_image, readable_image
 from pages.render import TEMPLATES, render
@@ -65,15 +65,23 @@ class Setup:
     reviewer: str
 
 
-class UndoRequest(StrictModel):
-    """What the page sends to take a decision back."""
+class ImageRequest(StrictModel):
+    """What the page sends for an image: `n` counts the items from 1."""
+
+    file: str
+    n: int
+
+
+class Request(StrictModel):
+    """What the page sends with everything else; an item without `n` is the first open one."""
 
     file: str
     reviewer: Reviewer
+    n: int | None = None
 
 
-class DecideRequest(UndoRequest):
-    """What the page sends with a decision: `n` counts from 1, `values` are those of the form."""
+class DecideRequest(Request):
+    """What the page sends with a decision; `values` are those of the form."""
 
     n: int
     sha256: str
@@ -82,10 +90,13 @@ class DecideRequest(UndoRequest):
     values: dict[str, str] | None = None
 
 
-class ConfigRequest(StrictModel):
-    """What the page sends to set the threshold."""
+class ThresholdRequest(StrictModel):
+    """A place of the slider, in nats."""
 
     at: Annotated[float, Field(ge=0, le=THRESHOLDS[-1])]
+
+
+Asked = TypeVar("Asked", bound=StrictModel)
 
 
 class ReviewServer:
@@ -140,18 +151,16 @@ class ReviewServer:
         ):
             return web.Response(status=403, text="forbidden\n", headers=_HEADERS)
         try:
+            self.board.refresh()  # others may have added to the reviews
             response = await handler(request)
         except web.HTTPException as error:
             response = web.Response(status=error.status, text=f"{error.reason}\n")
         except ToolkitError as error:
             response = web.json_response({"error": str(error)}, status=409)
-        except (KeyError, ValueError, TypeError):
-            response = web.json_response({"error": "not a request of this page"}, status=400)
         response.headers.update(_HEADERS)
         return response
 
     async def _page(self, request: web.Request) -> web.Response:
-        self.board.refresh()
         page = render(
             "review.html",
             run=self.setup.folder.resolve().name,
@@ -170,11 +179,10 @@ class ReviewServer:
         return web.Response(text=text, content_type=_STATIC[name])
 
     async def _item(self, request: web.Request) -> web.Response:
-        self.board.refresh()
-        query = request.query
-        file, reviewer = self._file(query["file"]), _name(query["reviewer"])
-        number = self._number(file, query["n"]) if "n" in query else None
-        return web.json_response(self._shown(file, reviewer, number))
+        asked = await _asked(request, Request)
+        file = self._file(asked.file)
+        number = None if asked.n is None else _number(file, asked.n)
+        return web.json_response(self._shown(file, asked.reviewer, number))
 
     def _shown(self, file: ReviewFile, reviewer: str, number: int | None) -> dict[str, Any]:
         """An item as the page gets it; without a number the first that is not judged."""
@@ -212,21 +220,21 @@ class ReviewServer:
         }  # fmt: skip
 
     async def _image(self, request: web.Request) -> web.Response:
-        file = self._file(request.query["file"])
-        image = image_of(file.read(self._number(file, request.query["n"])).row)
+        asked = await _asked(request, ImageRequest)
+        file = self._file(asked.file)
+        image = image_of(file.read(_number(file, asked.n)).row)
         if not image or "://" in image:
             raise web.HTTPNotFound
         try:
-            shown = open_image(image, self.setup.images)
-            data = await asyncio.to_thread(self._jpeg, shown.path)
-        except ToolkitError:
+            data = await asyncio.to_thread(self._jpeg, image, self.setup.images)
+        except Exception:  # of any type: Pillow's decoders trip over what a file says
             raise web.HTTPNotFound from None
         return web.Response(body=data, content_type="image/jpeg")
 
     async def _form(self, request: web.Request) -> web.Response:
-        query = request.query
-        file, reviewer = self._file(query["file"]), _name(query["reviewer"])
-        number = self._number(file, query["n"])
+        asked = await _asked(request, Request)
+        file, reviewer = self._file(asked.file), asked.reviewer
+        number = _number(file, asked.n or 0)
         mine = self.board.said(file.name, number).get(reviewer)
         content = file.read(number).item.content
         if mine and mine.edited is not None:
@@ -241,9 +249,9 @@ class ReviewServer:
         return web.json_response({"html": page})
 
     async def _decide(self, request: web.Request) -> web.Response:
-        asked = DecideRequest.model_validate(await request.json())
+        asked = await _asked(request, DecideRequest)
         file, reviewer = self._file(asked.file), asked.reviewer
-        number = self._number(file, asked.n)
+        number = _number(file, asked.n)
         if asked.sha256 != file.sha256(number):
             raise ToolkitError("input", "the file has changed", "load the page again")
         mine = self.board.said(file.name, number).get(reviewer)
@@ -262,7 +270,7 @@ class ReviewServer:
         return web.json_response({"said": f"{done} item {number + 1}.", **shown})
 
     async def _undo(self, request: web.Request) -> web.Response:
-        asked = UndoRequest.model_validate(await request.json())
+        asked = await _asked(request, Request)
         file, reviewer = self._file(asked.file), asked.reviewer
         number = self.board.undo(file.name, reviewer)
         if number is None:
@@ -271,9 +279,8 @@ class ReviewServer:
         return web.json_response({"said": said, **self._shown(file, reviewer, number)})
 
     async def _threshold(self, request: web.Request) -> web.Response:
-        self.board.refresh()
-        at = ConfigRequest.model_validate({"at": request.query["at"]}).at
-        curve = self.board.curve("verdicts.jsonl")
+        at = (await _asked(request, ThresholdRequest)).at
+        curve = self.board.curve(self._file("verdicts.jsonl").name)
         point = curve[round(at * 1000)]
         page = render(
             "review_threshold.html", curve=curve, point=point, config=self.setup.config,
@@ -282,7 +289,7 @@ class ReviewServer:
         return web.json_response({"html": page})
 
     async def _config(self, request: web.Request) -> web.Response:
-        at = round(ConfigRequest.model_validate(await request.json()).at, 3)
+        at = round((await _asked(request, ThresholdRequest)).at, 3)
         path = self.setup.config
         if path is None:
             raise ToolkitError("config", "no config was given", "start with --config FILE")
@@ -301,23 +308,28 @@ class ReviewServer:
             raise web.HTTPNotFound
         return self.board.files[name]
 
-    def _number(self, file: ReviewFile, text: str | int) -> int:
-        number = int(text) - 1
-        if not 0 <= number < len(file):
-            raise web.HTTPNotFound
-        return number
+
+async def _asked(request: web.Request, model: type[Asked]) -> Asked:
+    """What a request says, once it is valid."""
+    try:
+        said = await request.json() if request.method == "POST" else dict(request.query)
+        return model.model_validate(said)
+    except ValueError:
+        raise web.HTTPBadRequest from None
 
 
-def _name(text: str) -> str:
-    """A reviewer's name as decisions hold it. Raises ValueError."""
-    return TypeAdapter(Reviewer).validate_python(text)
+def _number(file: ReviewFile, number: int) -> int:
+    """The page counts from 1."""
+    if not 1 <= number <= len(file):
+        raise web.HTTPNotFound
+    return number - 1
 
 
-def _jpeg(path: str) -> bytes:
+def _jpeg(image: str, folder: Path) -> bytes:
     """An image upright and at most 1600 pixels wide and high. Raises ToolkitError("image")."""
-    with readable_image(path) as image:
-        image.draft("RGB", (_PIXELS, _PIXELS))
-        upright = ImageOps.exif_transpose(image).convert("RGB")
+    with readable_image(open_image(image, folder).path) as found:
+        found.draft("RGB", (_PIXELS, _PIXELS))
+        upright = ImageOps.exif_transpose(found).convert("RGB")
         upright.thumbnail((_PIXELS, _PIXELS))
         file = io.BytesIO()
         upright.save(file, "JPEG", quality=88)

@@ -101,7 +101,8 @@ def test_odd_requests_are_answered_plainly() -> None:
             assert ask(url, "decide", body)[0] == 400, body
         assert ask(url, "item", file=PAIRS)[0] == 400
         assert ask(url, "item", file=PAIRS, reviewer="x", n="one")[0] == 400
-        assert ask(url, "threshold", at=1)[0] == 400
+        assert ask(url, "threshold", at=1)[0] == 404
+        assert ask(url, "threshold", at=2)[0] == 400
         assert ask(url, "item", file=PAIRS, reviewer=" ")[0] == 400
 
 
