@@ -109,8 +109,8 @@ class ReviewServer:
         self._jpeg = lru_cache(maxsize=32)(_jpeg)
         try:
             self.socket = socket.create_server(("127.0.0.1", port))
-        except OSError as error:
-            message = f"port {port}: {error.strerror or error}"
+        except (OSError, OverflowError) as error:
+            message = f"port {port}: {getattr(error, 'strerror', None) or error}"
             raise ToolkitError("input", message, "choose another --port, or none") from error
 
     @property

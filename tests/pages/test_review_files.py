@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -51,6 +52,23 @@ def test_lines_in_cells_blank_lines_and_marks_at_the_start(tmp_path: Path) -> No
     path.write_text("\ufeff\n" + "\n\n".join(json.dumps(g, ensure_ascii=False) for g in graphs))
     file = open_file(path)
     assert [file.read(n).row for n in range(3)] == graphs
+
+
+def test_answers_of_a_model_are_shown_with_their_questions(tmp_path: Path) -> None:
+    with (made("questions") / "multi_obj.csv").open() as file:
+        header, *rows = csv.reader(file)
+    with (tmp_path / "predictions.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*header, "pred_idx", "prediction"])
+        writer.writerows([*row, n % 6 - 1, "(A)," if n % 6 else ""] for n, row in enumerate(rows))
+    opened = open_file(tmp_path / "predictions.csv")
+    assert len(opened) == len(rows) // 2
+    content = opened.read(1).item.content
+    shown = opened.kind.view(content)["questions"]
+    assert [one["row"].pred_idx for one in shown] == [1, 2]
+    assert [one["answer"] for one in shown] == ["(A),", "(A),"]
+    assert opened.kind.view(opened.read(0).item.content)["questions"][0]["answer"] is None
+    assert "pred_idx" not in edited(opened.kind, content, {})[0]  # it was of another question
 
 
 def test_a_sample_keeps_what_belongs_together() -> None:

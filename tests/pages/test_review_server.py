@@ -180,7 +180,9 @@ def test_what_cannot_be_reviewed_is_said(tmp_path: Path) -> None:
     with serving(made("rsr")) as (url, _):
         port = url.split("/")[2].split(":")[1]
         done = run("pages.review", made("rsr"), "--port", port, "--no-browser")
-    assert done.returncode == 2 and f"port {port}" in done.stderr
+        assert done.returncode == 2 and f"port {port}" in done.stderr
+    done = run("pages.review", made("rsr"), "--port", 70_000, "--no-browser")
+    assert done.returncode == 2 and "port 70000" in done.stderr
 
 
 def test_an_interrupt_ends_it_well() -> None:
