@@ -168,7 +168,7 @@ COMMAND = AgentCommand(
     moved,
     ("scene_graphs.jsonl",),
     write_graphs,
-    Flags(_add_flags, lambda own: CaptionParser(own.by_sentence, own.verify)),
+    Flags(_add_flags, lambda own, _: CaptionParser(own.by_sentence, own.verify)),
 )
 
 

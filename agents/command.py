@@ -52,12 +52,12 @@ class Results:
 class Flags(Generic[In, Out]):
     """Flags that only one command has.
 
-    `add` declares them, `agent` makes the agent they ask for, and `backends` says which
-    `--backend` overrides they stand for.
+    `add` declares them, `agent` makes the agent that they and the config ask for, and `backends`
+    says which `--backend` overrides they stand for.
     """
 
     add: Callable[[ArgumentParser], None]
-    agent: Callable[[Namespace], Agent[In, Out]]
+    agent: Callable[[Namespace, Config], Agent[In, Out]]
     backends: Callable[[Namespace], tuple[str, ...]] = lambda _: ()
 
 
@@ -110,10 +110,13 @@ class AgentCommand(Generic[In, Out]):
             return self._importable()._main(argv)
         command, backends = self, options.backends
         if self.flags:
-            command = replace(self, agent=self.flags.agent(options.own))
             backends += self.flags.backends(options.own)
         config = _with_flags(load_agents_config(options.config, backends), options)
+        if self.flags:
+            command = replace(self, agent=self.flags.agent(options.own, config))
         located = options.input.located(cache_folder(config.run.cache) / "inputs")
+        if options.reviewed_only:
+            located = located.only_reviewed()
         options = replace(options, input=located)
         source = command.validate(options)
         if options.dry_run:

@@ -16,13 +16,13 @@ import math
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 
 from agents.base import Agent, AgentContext, gather
 from agents.command import CaptionedCommand, Flags, moved, require_caption
 from agents.discriminator_report import write_discriminated
-from agents.discriminator_rounds import LETTERS, ElementTest, Evidence, Thresholds
+from agents.discriminator_rounds import ElementTest, Evidence, Thresholds
 from runtime.command_line import positive_int, share
+from schemas.config import MAX_ENTROPY, Config
 from schemas.finer import DiscriminatedGraph
 from schemas.scene_graph import (
     NEGATIVES,
@@ -41,7 +41,7 @@ class Discriminator(Agent[NegatedGraph, DiscriminatedGraph]):
 
     def __init__(self, thresholds: Thresholds | None = None, text_only: bool = False) -> None:
         self.thresholds, self.text_only = thresholds or Thresholds(), text_only
-        self.settings = {**asdict(self.thresholds), "text_only": text_only}
+        self.settings = {**self.thresholds.model_dump(), "text_only": text_only}
         self.needs: Mapping[str, set[str]] = {} if text_only else {"discriminator": {"vision"}}
         self.votes = {"discriminator": self.thresholds.votes}
 
@@ -81,38 +81,42 @@ class Discriminator(Agent[NegatedGraph, DiscriminatedGraph]):
 
 def _entropy(text: str) -> float:
     """An argparse type: an entropy of five options."""
-    highest = math.log(len(LETTERS))
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 0 <= value <= highest:
-        raise ArgumentTypeError(f"expected a number from 0 to {highest:.3f}, got {text!r}")
+    if not 0 <= value <= MAX_ENTROPY:
+        raise ArgumentTypeError(f"expected a number from 0 to {MAX_ENTROPY:.3f}, got {text!r}")
     return value
 
 
 def _add_flags(parser: ArgumentParser) -> None:
-    default = Thresholds()
     add = parser.add_argument
     add("--regenerate-with", metavar="BACKEND",
         help="backend of the negative generator, where negatives are generated again")  # fmt: skip
     add("--text-only", action="store_true",
         help="test against the captions instead of the images, and mark the output so")  # fmt: skip
-    add("--max-entropy", metavar="X", type=_entropy, default=default.max_entropy,
-        help="an element is ambiguous above this entropy, in nats, at most ln 5 = 1.609 "
-        "(default: %(default)s, as of 80 %% against 20 %%)")  # fmt: skip
-    add("--regenerate-above", metavar="P", type=share, default=default.regenerate_above,
-        help="of an ambiguous element, replace the negatives above this probability, or else the "
-        "likeliest one (default: %(default)s)")  # fmt: skip
-    add("--max-rounds", metavar="N", type=positive_int, default=default.max_rounds,
-        help="drop what is ambiguous in the Nth round (default: %(default)s)")  # fmt: skip
-    add("--votes", metavar="K", type=positive_int, default=default.votes,
-        help="calls for each question where the backend gives no log-probabilities "
-        "(default: %(default)s)")  # fmt: skip
+    add("--max-entropy", metavar="X", type=_entropy, help=_decided("max_entropy",
+        "an element is ambiguous above this entropy, in nats, at most ln 5 = 1.609"))  # fmt: skip
+    add("--regenerate-above", metavar="P", type=share, help=_decided("regenerate_above",
+        "of an ambiguous element, replace the negatives above this probability, or else the "
+        "likeliest one"))  # fmt: skip
+    add("--max-rounds", metavar="N", type=positive_int, help=_decided("max_rounds",
+        "drop what is ambiguous in the Nth round"))  # fmt: skip
+    add("--votes", metavar="K", type=positive_int, help=_decided("votes",
+        "calls for each question where the backend gives no log-probabilities"))  # fmt: skip
 
 
-def _agent(own: Namespace) -> Discriminator:
-    thresholds = Thresholds(own.max_entropy, own.regenerate_above, own.max_rounds, own.votes)
+def _decided(name: str, text: str) -> str:
+    """The help of a flag that wins over the config."""
+    default = Thresholds.model_fields[name].default
+    return f"{text} (default: discriminator.{name} of the config, else {default})"
+
+
+def _agent(own: Namespace, config: Config) -> Discriminator:
+    flags = {name: getattr(own, name) for name in Thresholds.model_fields}
+    given = {name: value for name, value in flags.items() if value is not None}
+    thresholds = Thresholds.model_validate(config.discriminator.model_dump() | given)
     return Discriminator(thresholds, own.text_only)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from agents.base import AgentContext
@@ -13,24 +12,15 @@ from agents.negative_generator import Generated, element_question, generate
 from agents.phrases import statement
 from backends.base import ImageInput, ModelRequest
 from runtime.errors import ToolkitError
+from schemas.config import DiscriminatorConfig
 from schemas.finer import ChoiceQuestion, Verdict
 from schemas.scene_graph import Element, NegatedGraph
 
 LETTERS = tuple("ABCDE")
 
 
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """When an element is ambiguous, and how long that is worked on.
-
-    `max_entropy` in nats, `regenerate_above` a probability; `votes` are samples of one question
-    where the backend gives no log-probabilities.
-    """
-
-    max_entropy: float = 0.5
-    regenerate_above: float = 0.1
-    max_rounds: int = 3
-    votes: int = 8
+class Thresholds(DiscriminatorConfig):
+    """The section `discriminator` of the config, with the flags that win over it."""
 
     def suspects(self, chosen: ChoiceProbabilities, positive: int) -> tuple[int, ...]:
         """Indices of the negatives to replace; none if the positive stands out from all of them."""

@@ -27,7 +27,7 @@ from agents.tuning_files import Mixture, is_excluded, read_exclusions, write_pai
 from agents.tuning_phrases import QUESTIONS, SLOT, tuples, wh_template, wh_tuples
 from runtime.command_line import positive_int
 from runtime.errors import ToolkitError
-from schemas.config import RulesConfig
+from schemas.config import Config, RulesConfig
 from schemas.preference import ChatMessage, ImagePart, TextPart
 from schemas.scene_graph import CaptionRecord, SceneGraph
 from schemas.tuning import (
@@ -216,7 +216,7 @@ def _weights(text: str) -> dict[TuningKind, float]:
     return weights
 
 
-def _agent(own: Namespace) -> FinerTuning:
+def _agent(own: Namespace, _: Config) -> FinerTuning:
     mixture = Mixture(weights=own.mix, polarity=own.polarity, most=own.max_pairs)
     return FinerTuning(mixture, read_exclusions(own.exclude))
 

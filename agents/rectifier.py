@@ -22,6 +22,7 @@ from agents.rectifier_prompt import augmented_prompt, first_prompt, revised_text
 from backends.base import ImageInput, Message, ModelRequest, PlainText, Sampling
 from runtime.command_line import positive_int
 from runtime.errors import ToolkitError
+from schemas.config import Config
 from schemas.trajectory import (
     CriticInput,
     Feedback,
@@ -161,7 +162,7 @@ def _add_flags(parser: ArgumentParser) -> None:
         help="show the captions in place of the images, to models without vision")  # fmt: skip
 
 
-def _agent(own: Namespace) -> Rectifier:
+def _agent(own: Namespace, _: Config) -> Rectifier:
     return Rectifier(own.max_steps, own.rate_with is not None, own.text_only)
 
 

@@ -32,6 +32,7 @@ from runtime.command_line import CommandOptions, share
 from runtime.errors import ToolkitError
 from runtime.files import InputFile, read_placed
 from runtime.sources import Place
+from schemas.config import Config
 from schemas.region import RegionText
 from schemas.region_writing import CaptionedImage, CaptionRow, ImageRegions, RegionQuestion
 from schemas.scene_graph import CaptionRecord, SceneGraph
@@ -216,7 +217,7 @@ def _add_flags(parser: ArgumentParser) -> None:
         help=f"leave out what the detector is less sure of (default: {MIN_SCORE})")  # fmt: skip
 
 
-def _agent(own: Namespace) -> RegionWriter:
+def _agent(own: Namespace, _: Config) -> RegionWriter:
     if own.boxes and own.min_score is not None:
         message = "--min-score: not allowed with argument --boxes"
         raise ToolkitError("input", message, "given boxes have no score: leave the flag out")

@@ -21,9 +21,10 @@ from agents.command import relocate
 from benchmarks.questions import MAX_ATTRIBUTES, multi_attr, multi_obj, multi_rel
 from benchmarks.questions_levels import levels
 from benchmarks.questions_parts import Parts, usable_parts
-from benchmarks.questions_row import Row, Source
+from benchmarks.questions_row import Row
+from benchmarks.questions_row import Source as Origin
 from benchmarks.questions_wh import wh
-from runtime.command_line import exit_on_error, positive_int
+from runtime.command_line import add_reviewed_only, exit_on_error, positive_int
 from runtime.csv_rows import csv_writer
 from runtime.errors import ToolkitError
 from runtime.files import (
@@ -35,14 +36,15 @@ from runtime.files import (
     write_json,
 )
 from runtime.manifest import versions
-from runtime.sources import Place
+from runtime.reviews import REVIEWS
+from runtime.sources import Place, Source
 from runtime.store import check_fingerprint, open_locked
 from schemas.config import RunConfig
 from schemas.scene_graph import NegatedGraph, elements
 
 MANIFEST, _LOCK, _REPORT = "manifest.json", ".lock", "report"
 
-Setting = Callable[[Source, Parts], Iterator[Row]]
+Setting = Callable[[Origin, Parts], Iterator[Row]]
 Counts = dict[str, Counter[str]]
 
 
@@ -67,9 +69,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(argv: Sequence[str] | None) -> int:
     options = _parser().parse_args(argv)
+    options.source = Source.of(options.input)
+    if options.reviewed_only:
+        options.source = options.source.only_reviewed()
     source, tested = _checked(options)
     identity = {
-        "inputs": {options.input.name: source.sha256},
+        "inputs": dict(source.files),
         "seed": options.seed,
         "settings": {"max_attributes": options.max_attributes, "limit": options.limit},
     }
@@ -111,7 +116,7 @@ def _checked(options: argparse.Namespace) -> tuple[InputFile, dict[str, int]]:
         tested[graph.tested_against or "none"] += 1
         negatives += sum(len(element.negatives) for element in elements(graph))
 
-    source = validate_all(options.input, NegatedGraph, limit=options.limit, visit=visit)
+    source = validate_all(options.source, NegatedGraph, limit=options.limit, visit=visit)
     if not negatives:
         message = f"{options.input}: no element has four negatives"
         hint = "make them first: python -m agents.negative_generator GRAPHS --output DIR"
@@ -138,7 +143,8 @@ def claim_output(directory: Path, identity: Mapping[str, Any], overwrite: bool) 
     if directory.exists() and not directory.is_dir():
         raise ToolkitError("input", f"{directory}: not a directory", "choose another --output")
     names = {path.name for path in directory.iterdir()} if directory.exists() else set()
-    if any(name not in FILES and not name.endswith(".partial") for name in names):
+    allowed = {*FILES, REVIEWS}  # what people decided on the questions stays beside them
+    if any(name not in allowed and not name.endswith(".partial") for name in names):
         message = f"{directory}: has files that no build of questions left there"
         raise ToolkitError("input", message, "choose another --output or an empty directory")
     with os.fdopen(open_locked(directory / _LOCK)):
@@ -165,9 +171,9 @@ def write_questions(options: argparse.Namespace) -> Counts:
             )
             for name in makers
         }
-        for graph in read_records(options.input, NegatedGraph, limit=options.limit):
+        for graph in read_records(options.source, NegatedGraph, limit=options.limit):
             image = relocate(graph.image, options.input.parent, options.output)
-            parts, source = usable_parts(graph), Source(graph.id, image, options.seed)
+            parts, source = usable_parts(graph), Origin(graph.id, image, options.seed)
             for name, make in makers.items():
                 rows = list(make(source, parts))
                 writers[name].writerows(rows)
@@ -200,6 +206,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-attributes", metavar="N", type=positive_int, default=MAX_ATTRIBUTES,
         help=f"most attributes of a question (default: {MAX_ATTRIBUTES})")  # fmt: skip
     add("--limit", metavar="N", type=positive_int, help="use only the first N graphs")
+    add_reviewed_only(parser)
     add("--overwrite", action="store_true", help="replace the questions that DIR holds")
     return parser
 

@@ -25,6 +25,7 @@ from runtime.csv_rows import csv_writer
 from runtime.files import InputFile, atomic_writer, read_placed, write_json
 from runtime.sources import Place
 from schemas.base import LongText, Record, StrictModel
+from schemas.config import Config
 from schemas.finer import GivenRow, QuestionRow
 
 STEP = "finer_answer"
@@ -159,7 +160,7 @@ def _add_flags(parser: ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def _agent(own: Namespace) -> FinerAnswer:
+def _agent(own: Namespace, _: Config) -> FinerAnswer:
     return FinerAnswer(own.text_only)
 
 

@@ -38,6 +38,7 @@ class CommandOptions:
     retry_rejected: bool
     overwrite: bool
     allow_remote_images: bool
+    reviewed_only: bool
     own: argparse.Namespace
     """Flags that only this command has."""
 
@@ -91,8 +92,17 @@ def build_parser(prog: str, description: str) -> argparse.ArgumentParser:
     add("--retry-rejected", action="store_true", help="run the rejected records again")
     add("--allow-remote-images", action="store_true",
         help="fetch images that are given as URLs, where an agent looks at them")  # fmt: skip
+    add_reviewed_only(parser)
     add("--overwrite", action="store_true", help="discard the run that DIR holds")
     return parser
+
+
+def add_reviewed_only(parser: argparse.ArgumentParser) -> None:
+    """The flag of every command that reads what can be reviewed."""
+    parser.add_argument(
+        "--reviewed-only", action="store_true",
+        help="use only what was accepted in `grainwise review`, with its edits",
+    )  # fmt: skip
 
 
 def exit_on_error(main: Main) -> Main:

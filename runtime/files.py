@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from runtime.errors import ToolkitError
 from runtime.readers import read_rows
+from runtime.reviews import accepted_rows
 from runtime.scratch import scratch_table
 from runtime.sources import Place, Shard, Source, identity
 
@@ -80,6 +81,8 @@ def validate_all(
         records += 1
     if records == 0:
         hint = "give a file with at least one row"
+        if source.reviews:
+            hint = "reviewers accepted none of them: go on with `grainwise review`"
         raise ToolkitError("input", f"{source}: has no records", hint)
     digests = source.digests()
     return InputFile(records, identity(digests), digests)
@@ -163,9 +166,14 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def _placed(source: Path | Source, model: type[Record]) -> Iterator[tuple[Place, Record]]:
-    shards = Source.of(source).shards if isinstance(source, Path) else source.shards
-    for shard in shards:
-        for number, record in read_rows(shard.path, shard.name, model):
+    source = Source.of(source) if isinstance(source, Path) else source
+    for shard in source.shards:
+        decisions = source.reviews.get(shard.path.parent)
+        if decisions is None:
+            rows = read_rows(shard.path, shard.name, model)
+        else:
+            rows = accepted_rows(shard.path, shard.name, model, decisions)
+        for number, record in rows:
             yield Place(shard, number), record
 
 

@@ -42,6 +42,7 @@ COMMANDS = {
     "score": ("scoring", "judged responses → the nine GranFact metrics"),
     "granfact": ("benchmarks.granfact", "responses of models → table of metrics with intervals"),
     "report": ("pages.report", "finished runs → one page: scores, plots, samples"),
+    "review": ("pages.review", "a page on which a person accepts, rejects and edits what was made"),
     "check": ("agents.check", "ask every configured backend whether it works"),
 }
 

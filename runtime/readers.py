@@ -66,11 +66,15 @@ def _jsonl_rows(file: IO[bytes], name: str, model: type[Record]) -> Iterator[tup
     for number, line in numbered_lines(file, name):
         text = line.removeprefix(b"\xef\xbb\xbf").strip()
         if text:
-            try:
-                record = model.model_validate_json(text)
-            except ValidationError as error:
-                raise _bad_json_line(f"{name}:{number}", text, model, error) from None
-            yield number, record
+            yield number, json_record(text, f"{name}:{number}", model)
+
+
+def json_record(text: bytes, place: str, model: type[Record]) -> Record:
+    """A line of JSON as a record. Raises ToolkitError("input") that names `place` and the field."""
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        raise _bad_json_line(place, text, model, error) from None
 
 
 def _bad_json_line(

@@ -7,13 +7,16 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from runtime.errors import ToolkitError
+
+if TYPE_CHECKING:
+    from runtime.reviews import Decisions
 
 # By these a store says that a file has changed: HTTP, S3, Google, Azure, Hugging Face, local.
 _VERSION_FIELDS = (
@@ -52,6 +55,8 @@ class Source:
 
     given: tuple[str, ...]
     shards: tuple[Shard, ...] = ()
+    reviews: Mapping[Path, Decisions] = field(default_factory=dict)
+    """Decisions by folder; where there are any, only what was accepted is read."""
 
     @classmethod
     def of(cls, path: Path) -> Self:
@@ -72,8 +77,31 @@ class Source:
         ]
         return replace(self, shards=tuple(dict.fromkeys(found)))
 
+    def only_reviewed(self) -> Self:
+        """This input without what reviewers did not accept: `--reviewed-only`.
+
+        The decisions are read once, so that all passes over the rows leave out the same ones.
+        Raises ToolkitError("input") for a file that nobody reviewed.
+        """
+        from runtime.reviews import read_decisions
+
+        reviews: dict[Path, Decisions] = {}
+        for path, name, _ in self.shards:
+            if path.parent not in reviews:
+                reviews[path.parent] = read_decisions(path.parent)
+            if path.name not in reviews[path.parent].files:
+                raise ToolkitError(
+                    "input",
+                    f"{name}: nobody has reviewed it",
+                    f"review it first: grainwise review {path.parent}",
+                )
+        return replace(self, reviews=reviews)
+
     def digests(self) -> dict[str, str]:
-        """Hex sha256 of the bytes of each file, by its name from the folder all are in."""
+        """Hex sha256 of the bytes of each file, by its name from the folder all are in.
+
+        With `only_reviewed` also of the decisions.
+        """
         names = [_full_name(shard) for shard in self.shards]
         folder = os.path.commonpath([os.path.dirname(name) for name in names])
         digests: dict[str, str] = {}
@@ -83,6 +111,8 @@ class Source:
             name = os.path.relpath(full, folder)
             # URLs may differ in their query alone, which is not shown.
             digests[f"{name} ({len(digests) + 1})" if name in digests else name] = digest
+        for place, decisions in self.reviews.items():
+            digests[os.path.relpath(place / "reviews.jsonl", folder)] = decisions.sha256
         return digests
 
     def __str__(self) -> str:

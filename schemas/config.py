@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -9,6 +10,8 @@ from pydantic import Field, model_validator
 from schemas.base import StrictModel
 
 Positive = Annotated[int, Field(gt=0)]
+MAX_ENTROPY = math.log(5)
+"""Of five options, in nats."""
 StructuredMode = Literal["auto", "json_schema", "json", "prompt"]
 
 
@@ -122,6 +125,19 @@ class RunConfig(StrictModel):
     cache: str = ".cache/grainwise"
 
 
+class DiscriminatorConfig(StrictModel):
+    """When an element is ambiguous, and how long that is worked on.
+
+    `max_entropy` in nats over five options, `regenerate_above` a probability; `votes` are samples
+    of one question where the backend gives no log-probabilities.
+    """
+
+    max_entropy: Annotated[float, Field(ge=0, le=MAX_ENTROPY)] = 0.5
+    regenerate_above: Annotated[float, Field(ge=0, le=1)] = 0.1
+    max_rounds: Positive = 3
+    votes: Positive = 8
+
+
 class Config(StrictModel):
     """The whole file. An empty one is valid: every agent on `rules`.
 
@@ -132,6 +148,7 @@ class Config(StrictModel):
     agents: dict[str, str] = Field(default_factory=lambda: {"default": "rules"})
     prompts: str | None = None
     run: RunConfig = RunConfig()
+    discriminator: DiscriminatorConfig = DiscriminatorConfig()
 
     def backend_name(self, agent: str) -> str:
         """Name of the backend that `agent` uses."""

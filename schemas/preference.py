@@ -32,7 +32,7 @@ class ChatMessage(StrictModel):
     """One chat message in TRL's multimodal form."""
 
     role: Literal["user", "assistant"]
-    content: tuple[ImagePart | TextPart, ...]
+    content: tuple[Annotated[ImagePart | TextPart, Field(discriminator="type")], ...]
 
 
 class PairScores(StrictModel):

@@ -45,18 +45,22 @@ def describe_errors(error: ValidationError, data: Any, model: type[BaseModel]) -
     `data` is what was validated, as plain JSON values: it tells a field of the input from the
     names that pydantic gives to the alternatives of a union.
     """
-    schema = model.model_json_schema()
-    found: dict[str, list[str]] = {}
-    problems = error.errors(include_url=False)
-    for details in problems[:_DESCRIBED]:
-        field, text = _describe(details, data, schema)
-        found.setdefault(field, []).append(text)
-    lines = [f"{field}: {_merge(texts)}" if field else _merge(texts)
-             for field, texts in found.items()]  # fmt: skip
-    hidden = max(0, len(lines) - _SHOWN) + max(0, len(problems) - _DESCRIBED)
+    found = field_errors(error, data, model)
+    lines = [f"{field}: {text}" if field else text for field, text in found.items()]
+    hidden = max(0, len(lines) - _SHOWN) + max(0, error.error_count() - _DESCRIBED)
     more = [f"and {hidden} more"] if hidden else []
     text = "; ".join(lines[:_SHOWN] + more)
     return text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be printed
+
+
+def field_errors(error: ValidationError, data: Any, model: type[BaseModel]) -> dict[str, str]:
+    """What is wrong by field, such as `entities[0].path`; "" stands for the whole."""
+    schema = model.model_json_schema()
+    found: dict[str, list[str]] = {}
+    for details in error.errors(include_url=False)[:_DESCRIBED]:
+        field, text = _describe(details, data, schema)
+        found.setdefault(field, []).append(text)
+    return {field: _merge(texts) for field, texts in found.items()}
 
 
 def _describe(details: ErrorDetails, data: Any, schema: dict[str, Any]) -> tuple[str, str]:

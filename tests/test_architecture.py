@@ -55,7 +55,7 @@ def test_imports_point_upwards(folder: str) -> None:
         "benchmarks.graph_scores", "benchmarks.sources", "benchmarks.exports", "scoring",
         "training.dpo", "training.rp_dpo", "training.sft", "training.exports",
         "training.small_models", "training.rl", "training.hybrid",
-        "training.fgam", "training.fgam.evaluate", "pages.report",
+        "training.fgam", "training.fgam.evaluate", "pages.report", "pages.review",
     ],
 )  # fmt: skip
 def test_help_loads_nothing_heavy(module: str) -> None:

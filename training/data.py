@@ -13,6 +13,7 @@ from PIL import Image
 
 from runtime.errors import ToolkitError
 from runtime.files import read_records
+from runtime.sources import Source
 from schemas.preference import ChatMessage
 from schemas.training import PromptRow, TrainingRow
 from training.checks import Needs, Problem, Size, check_row, image_size, locate, text_of
@@ -54,7 +55,7 @@ class Loaded:
         )
 
 
-def load_rows(path: Path, needs: Needs) -> Loaded:
+def load_rows(source: Path | Source, needs: Needs) -> Loaded:
     """Read a JSONL or Parquet file and check each row by itself.
 
     Raises ToolkitError (input) for a row that is no training row at all, with file, line and
@@ -62,16 +63,18 @@ def load_rows(path: Path, needs: Needs) -> Loaded:
     """
     loaded = Loaded()
     model = TrainingRow if needs.answer else PromptRow
-    for number, row in enumerate(read_records(path, model), 1):
+    source = Source.of(source) if isinstance(source, Path) else source
+    folder = source.shards[0].path.parent
+    for number, row in enumerate(read_records(source, model), 1):
         try:
-            check_row(row, path.parent, needs)
+            check_row(row, folder, needs)
         except Problem as problem:
             loaded.dropped.append(Dropped(number, row.id, problem.reason, problem.message))
         else:
             # Pairs of one image belong together, also where the image itself is left out.
             group = " ".join(row.images) or text_of(row.prompt)
             place = {"_row": number, "_group": group}
-            loaded.rows.append(place | _plain(row, path.parent, needs))
+            loaded.rows.append(place | _plain(row, folder, needs))
     return loaded
 
 

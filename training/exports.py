@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from runtime.command_line import exit_on_error
+from runtime.command_line import add_reviewed_only, exit_on_error
 from runtime.errors import ToolkitError
 from runtime.files import read_records, write_json, write_jsonl
+from runtime.sources import Source
 from schemas.preference import ChatMessage, ImagePart
 from schemas.training import TrainingRow
 
@@ -134,10 +135,14 @@ def _main(argv: Sequence[str] | None) -> int:
     parser.add_argument("format", choices=FORMATS)
     parser.add_argument("run", metavar="RUN", type=Path, help="folder with pairs.jsonl")
     parser.add_argument("--output", metavar="DIR", type=Path, required=True)
+    add_reviewed_only(parser)
     options = parser.parse_args(argv)
-    rows = list(read_records(options.run / "pairs.jsonl", TrainingRow))
+    source = Source.of(options.run / "pairs.jsonl")
+    if options.reviewed_only:
+        source = source.only_reviewed()
+    rows = list(read_records(source, TrainingRow))
     if not rows:
-        message = f"{options.run / 'pairs.jsonl'}: has no pairs"
+        message = f"{source}: has no pairs{' that were accepted' if source.reviews else ''}"
         raise ToolkitError("input", message, "give the folder of a finished run")
     options.output.mkdir(parents=True, exist_ok=True)
     files = FORMATS[options.format](rows, options.run, options.output)

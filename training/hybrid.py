@@ -38,8 +38,8 @@ def _main(argv: Sequence[str] | None) -> int:
     # What is wrong with the second training is said before the hours of the first.
     check(method, rl, second)
     rl = rl.model_copy(update={"model": str(first.output.resolve())})
-    check_output(second.output, identity(method, rl, second.data), options.overwrite)
-    if not is_finished(first.output, identity(SFT, sft, first.data)) or options.overwrite:
+    check_output(second.output, identity(method, rl, second.source), options.overwrite)
+    if not is_finished(first.output, identity(SFT, sft, first.source)) or options.overwrite:
         train(SFT, sft, first)
         _free_memory()
     train(method, rl, second)

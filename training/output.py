@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any
 
 from runtime.errors import ToolkitError
 from runtime.files import write_json
+from runtime.sources import Source, identity
 
 _CLAIM = ".training.json"
 
@@ -61,11 +61,15 @@ def last_checkpoint(output: Path) -> str | None:
     return str(max(checkpoints)[1]) if checkpoints else None
 
 
-def read_hash(path: Path) -> str:
-    """Hex sha256 of a file. Raises ToolkitError (input) when it cannot be read."""
+def read_hash(data: Path | Source) -> str:
+    """Hex sha256 of a file, or of an input with the decisions on it.
+
+    Raises ToolkitError (input) when it cannot be read.
+    """
+    source = Source.of(data) if isinstance(data, Path) else data
+    path = source.shards[0].path
     try:
-        with path.open("rb") as handle:
-            return hashlib.file_digest(handle, "sha256").hexdigest()
+        return identity(source.digests())
     except OSError as error:
         message = f"{path}: {error.strerror or error}"
         raise ToolkitError("input", message, "check the path") from error

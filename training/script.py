@@ -10,13 +10,16 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from runtime.command_line import add_reviewed_only
 from runtime.config import read_yaml
 from runtime.errors import ToolkitError
 from runtime.files import write_json, write_jsonl
+from runtime.sources import Source
 from schemas.training import RLConfig, TrainConfig
 from training.checks import Needs
 from training.config import trl_arguments
@@ -54,6 +57,13 @@ class Options:
     data: Path
     output: Path
     overwrite: bool
+    reviewed_only: bool
+
+    @cached_property
+    def source(self) -> Source:
+        """The data, without what reviewers did not accept where only that is wanted."""
+        source = Source.of(self.data)
+        return source.only_reviewed() if self.reviewed_only else source
 
 
 @dataclass(frozen=True)
@@ -79,7 +89,7 @@ def run(method: Method, argv: Sequence[str] | None) -> int:
 def train(method: Method, config: TrainConfig, options: Options) -> None:
     """Train into the output folder. Raises ToolkitError as `run` does."""
     started = time.monotonic()
-    fingerprint = identity(method, config, options.data)
+    fingerprint = identity(method, config, options.source)
     main_process = os.environ.get("RANK", "0") == "0"
     if main_process:
         check_output(options.output, fingerprint, options.overwrite)
@@ -106,7 +116,7 @@ def check(method: Method, config: TrainConfig, options: Options) -> None:
         pass
 
 
-def identity(method: Method, config: TrainConfig, data: Path) -> dict[str, Any]:
+def identity(method: Method, config: TrainConfig, data: Source) -> dict[str, Any]:
     """What tells a training from another one. Raises ToolkitError (input) without the data."""
     dumped = config.model_dump(mode="json")
     return {"method": method.name, "config": dumped, "data": read_hash(data)}
@@ -118,7 +128,7 @@ def _prepare(method: Method, options: Options, config: TrainConfig) -> _Job:
     Raises ToolkitError for what is wrong.
     """
     needs = Needs(method.rejected, method.margin, config.text_only, method.answer)
-    loaded = load_rows(options.data, needs)
+    loaded = load_rows(options.source, needs)
     check_share(loaded, options.data, config.max_dropped)
     try:
         config_class, trainer = method.classes()
@@ -157,6 +167,7 @@ def parse(
     add("--config", metavar="FILE", type=Path, required=True, help="one of training/configs")
     add("--data", metavar="FILE", type=Path, required=True, help=data)
     add("--output", metavar="DIR", type=Path, required=True, help="directory for the result")
+    add_reviewed_only(parser)
     add("--overwrite", action="store_true", help="discard the training that DIR holds")
     return Options(**vars(parser.parse_args(argv)))
 

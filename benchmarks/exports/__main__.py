@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.exports.questions import Questions, open_questions
 from benchmarks.exports.readme import total
-from runtime.command_line import exit_on_error
+from runtime.command_line import add_reviewed_only, exit_on_error
 from runtime.errors import ToolkitError
 from runtime.files import is_running
 
@@ -35,6 +35,8 @@ def _main(argv: Sequence[str] | None) -> int:
     questions = open_questions(
         options.questions, options.images or options.questions, options.license, options.source
     )
+    if options.reviewed_only:
+        questions = questions.only_reviewed()
     with _new_folder(options.output) as folder:
         module = importlib.import_module(FORMATS[options.format])
         module.export(questions, folder)
@@ -62,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         help="licence for the dataset card, such as cc-by-4.0 (default: unknown)")  # fmt: skip
     add("--source", metavar="TEXT", default="not stated",
         help="where images and annotations come from, for the dataset card")  # fmt: skip
+    add_reviewed_only(parser)
     return parser
 
 

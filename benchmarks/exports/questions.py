@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from benchmarks.finer_prompt import LETTERS
 from benchmarks.finer_score import read_pairs
 from runtime.errors import ToolkitError
+from runtime.reviews import read_decisions
+from runtime.sources import Source
 from schemas.finer import QuestionRow
 from scoring.pairing import split_stem
 
@@ -59,11 +61,28 @@ class Questions:
     source: str
     provenance: dict[str, Any]
     counts: dict[str, Counter[str]] = field(default_factory=dict)
+    reviewed: Mapping[str, Source] = field(default_factory=dict)
+    """With `only_reviewed`: the settings that are exported."""
 
     @property
     def settings(self) -> list[str]:
         """Settings that have a file."""
-        return [name for name in SETTINGS if (self.folder / f"{name}.csv").exists()]
+        return list(self.reviewed) or [
+            name for name in SETTINGS if (self.folder / f"{name}.csv").exists()
+        ]
+
+    def only_reviewed(self) -> Self:
+        """Only what reviewers accepted, of the settings that they looked at.
+
+        Raises ToolkitError("input") where they looked at none.
+        """
+        files = read_decisions(self.folder).files
+        looked_at = [name for name in self.settings if f"{name}.csv" in files]
+        if not looked_at:
+            hint = f"review them first: grainwise review {self.folder}"
+            raise ToolkitError("input", f"{self.folder}: nobody has reviewed its questions", hint)
+        paths = {name: Source.of(self.folder / f"{name}.csv") for name in looked_at}
+        return replace(self, reviewed={name: one.only_reviewed() for name, one in paths.items()})
 
     def read(self, setting: str) -> Iterator[Question]:
         """The questions of a setting, in order.
@@ -72,8 +91,9 @@ class Questions:
         ToolkitError("image") for an image that is missing or not readable; both are named.
         """
         path = self.folder / f"{setting}.csv"
+        source = self.reviewed.get(setting, Source.of(path))
         counts = self.counts[setting] = Counter()
-        for pair, rows in enumerate(read_pairs(path, QuestionRow)):
+        for pair, rows in enumerate(read_pairs(source, QuestionRow)):
             for row in rows:
                 counts[_part(setting, row.qtype)] += 1
                 yield Question(pair, row, _image(path, self.images, row.image))

@@ -53,7 +53,7 @@ def command(folder: Path) -> AgentCommand[CaptionRecord, PlainText]:
     def items(row: CaptionRecord, source: Path, target: Path) -> Iterable[CaptionRecord]:
         return [row]
 
-    flags = Flags[CaptionRecord, PlainText](add, lambda own: Looker(own.times), backends)
+    flags = Flags[CaptionRecord, PlainText](add, lambda own, _: Looker(own.times), backends)
     return AgentCommand(Looker(), "tests.looker", "Looks.", CaptionRecord, items, (), write, flags)
 
 

@@ -321,7 +321,7 @@ def test_suspects(raw: list[float], positive: int, limit: float, above: float) -
     values = tuple(value / sum(raw) for value in raw)
     chosen = ChoiceProbabilities(values, "votes")
     assert -1e-9 <= chosen.entropy <= math.log(5) + 1e-9
-    suspects = Thresholds(limit, above).suspects(chosen, positive)
+    suspects = Thresholds(max_entropy=limit, regenerate_above=above).suspects(chosen, positive)
     others = [index for index in range(5) if index != positive]
     clear = all(values[positive] > values[index] for index in others) and chosen.entropy <= limit
     assert (suspects == ()) == clear

@@ -26,7 +26,7 @@ def test_only_input_and_output_are_required() -> None:
         input=Source(("in.jsonl",)), output=Path("out"), config=None, backends=(), limit=None,
         seed=None, concurrency=64, engine="local", dry_run=False, batch=False, max_cost=None,
         max_error_rate=None, retry_rejected=False, overwrite=False,
-        allow_remote_images=False, own=Namespace(),
+        allow_remote_images=False, reviewed_only=False, own=Namespace(),
     )  # fmt: skip
 
 
@@ -35,14 +35,14 @@ def test_every_flag_arrives() -> None:
         "--config c.yaml --backend rules --backend rsr=gemini --limit 5 --seed 0 --concurrency 8 "
         "--engine ray --dry-run --batch --max-cost 2.5 --max-error-rate 1 --retry-rejected "
         "--overwrite "
-        "--allow-remote-images"
+        "--allow-remote-images --reviewed-only"
     )
     assert parse(*words.split()) == CommandOptions(
         input=Source(("in.jsonl",)), output=Path("out"), config=Path("c.yaml"),
         backends=("rules", "rsr=gemini"), limit=5, seed=0, concurrency=8, engine="ray",
         dry_run=True, batch=True, max_cost=2.5, max_error_rate=1.0, retry_rejected=True,
         overwrite=True,
-        allow_remote_images=True, own=Namespace(),
+        allow_remote_images=True, reviewed_only=True, own=Namespace(),
     )  # fmt: skip
 
 
