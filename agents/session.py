@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from argparse import ArgumentParser
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from agents.base import In, Out, gather
+from agents.base import Agent, In, Out, gather
 from agents.command import AgentCommand, load_agents_config
 from agents.worker import Worker
 from backends.usage import UsageMeter
 from runtime.errors import ToolkitError
+from schemas.config import Config
 from schemas.validation import describe_errors
 
 
@@ -34,7 +36,7 @@ async def run(
     place = Path(folder)
     items = [item for row in _valid(command, rows) for item in command.items(row, place, place)]
     settings = load_agents_config(Path(config) if config else None, backends)
-    agent, slots = command.agent, asyncio.Semaphore(concurrency)
+    agent, slots = _agent(command, settings), asyncio.Semaphore(concurrency)
     async with Worker(agent, settings, UsageMeter(settings.run.budget_usd), place) as worker:
         await worker.backends.check(agent.steps, agent.needs)
         await asyncio.to_thread(agent.check)
@@ -44,6 +46,15 @@ async def run(
                 return await worker.process(item)
 
         return await gather(map(process, items))
+
+
+def _agent(command: AgentCommand[In, Out], config: Config) -> Agent[In, Out]:
+    """The agent that the command has without any flag."""
+    if command.flags is None:
+        return command.agent
+    parser = ArgumentParser()
+    command.flags.add(parser)
+    return command.flags.agent(parser.parse_args([]), config)
 
 
 def _valid(command: AgentCommand[In, Out], rows: Iterable[Mapping[str, Any]]) -> Iterable[Any]:

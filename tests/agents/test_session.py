@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from agents.discriminator import COMMAND as DISCRIMINATE
 from agents.response_parser import main
 from agents.session import run
 from agents.stages import RSR
 from runtime.errors import ToolkitError
+from tests.agents.test_discriminator import GRAPH
 from tests.e2e.commands import EXAMPLE, write_config
 from tests.servers.openai_server import Settings, running
 
@@ -65,3 +67,20 @@ def test_a_command_in_a_notebook_says_what_to_do(
     assert asyncio.run(cell()) == 2
     assert "!python -m agents.response_parser" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_settings_of_the_config_reach_the_agent(tmp_path: Path) -> None:
+    script, config = tmp_path / "script.json", tmp_path / "my.yaml"
+    script.write_text(json.dumps({"discriminator": ["A"]}))
+    settings = {"max_rounds": 1, "votes": 2, "max_entropy": 0.2}
+    document = {
+        "backends": {"fake": {"driver": "fake", "script": str(script), "vision": True}},
+        "agents": {"default": "fake"},
+        "discriminator": settings,
+        "run": {"cache": str(tmp_path / "cache")},
+    }
+    config.write_text(json.dumps(document))
+    [found] = asyncio.run(run(DISCRIMINATE, [GRAPH], config))
+    # With the default three rounds it would go on to make new negatives, which nobody answers.
+    assert {verdict.round for verdict in found.verdicts} == {1}
+    assert {verdict.decision for verdict in found.verdicts} <= {"keep", "drop"}
