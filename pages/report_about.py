@@ -61,12 +61,11 @@ def summary(run: Run) -> str:
 
 
 def _records(manifest: Manifest) -> str:
-    counts = manifest.counts
-    if "in" not in counts:
-        flat = {name: n for name, n in counts.items() if isinstance(n, int)}
-        return ", ".join(f"{n:,} {name}" for name, n in flat.items())
-    rejected = (counts.get("rejected") or {}).get("total", 0)
-    return f"{counts['in']:,} in, {counts.get('out', 0):,} out, {rejected:,} rejected"
+    counts = {name: n for name, n in manifest.counts.items() if isinstance(n, int)}
+    rejected = manifest.counts.get("rejected")
+    if isinstance(rejected, dict) and isinstance(total := rejected.get("total"), int):
+        counts["rejected"] = total
+    return ", ".join(f"{number:,} {name}" for name, number in counts.items())
 
 
 def _setting(name: str, value: object) -> str:
@@ -103,8 +102,8 @@ def _moment(text: str) -> str:
 
 def _versions(manifest: Manifest) -> str:
     found = {name: text for name, text in manifest.versions.items() if isinstance(text, str)}
-    git = manifest.versions.get("git") or {}
-    if git.get("commit"):
+    git = manifest.versions.get("git")
+    if isinstance(git, dict) and git.get("commit"):
         found["commit"] = str(git["commit"])[:12] + (", changed" if git.get("dirty") else "")
     return ", ".join(f"{name} {text}" for name, text in found.items())
 

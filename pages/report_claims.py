@@ -14,6 +14,7 @@ from pages.report_runs import Run
 from pages.samples import Sample, samples
 from pages.thumbnails import thumbnail
 from pages.words import Passage, word_diff
+from runtime.errors import ToolkitError
 from schemas.record import JudgedRecord, RevisedRecord
 
 SCORES = ("P", "R", "gP", "gR", "gF1")
@@ -43,7 +44,11 @@ def response_samples(
 
 
 def _item(record: JudgedRecord, run: Run) -> Item:
-    claims = judge_claims(record.predictions, record.entities, record.judgements)
+    try:
+        claims = judge_claims(record.predictions, record.entities, record.judgements)
+    except ValueError as error:  # indices or levels that are not there, changed by hand
+        message = f"{run.folder}: {record.id}: the judgements do not fit: {error}"
+        raise ToolkitError("input", message, "run its command again with --overwrite") from None
     pieces, lost = mark_claims(record.response, claims)
     revised = record if isinstance(record, RevisedRecord) else None
     found = {claim.status for claim in claims}

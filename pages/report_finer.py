@@ -20,6 +20,7 @@ from pages.report_parts import (
     Note,
     Section,
     Table,
+    by_run,
     interval,
     percent,
 )
@@ -96,17 +97,14 @@ def _cards(scores: Mapping[str, FinerScores]) -> Iterator[Cards]:
             detail = f"{percent(low)} to {percent(high)} · {found.overall.pairs:,} pairs"
             name = run if len(scores) > 1 else "paired accuracy"
             cards.append(Card(name, percent(found.overall.paired_accuracy), detail))
-    if len(cards) == 1 and len(scores) == 1:
-        [found] = scores.values()
-        cards += _sides(found)
+            if len(scores) == 1:
+                cards += _sides(found, found.overall)
     yield Cards(cards)
 
 
-def _sides(found: FinerScores) -> Iterator[Card]:
-    overall = found.overall
-    if overall:
-        yield Card("true questions right", percent(overall.positive_accuracy), "percent")
-        yield Card("false questions right", percent(overall.negative_accuracy), "percent")
+def _sides(found: FinerScores, overall: PairedScore) -> Iterator[Card]:
+    yield Card("true questions right", percent(overall.positive_accuracy), "percent")
+    yield Card("false questions right", percent(overall.negative_accuracy), "percent")
     yield Card("unparsed", f"{found.unparsed:,}", f"of {found.questions:,} answers")
 
 
@@ -116,23 +114,14 @@ def _settings(scores: Mapping[str, FinerScores]) -> Table:
         named = dict(sorted(found.settings.items(), key=_in_order))
         if found.overall:
             named["all settings"] = found.overall
-        rows += [[name, run, *_paired(score)] for name, score in named.items()]
-    names = list(dict.fromkeys(row[0] for row in rows))
-    rows.sort(key=lambda row: names.index(row[0]))
-    single = len(scores) == 1
-    if single:
-        rows = [[row[0], *row[2:]] for row in rows]
-    columns = ["setting", *([] if single else ["run"]), "pairs", "paired", "true right",
-               "false right", "yes",
-               "unparsed", "paired, parsed only"]  # fmt: skip
-    return Table(
-        columns,
-        rows,
-        title="By setting",
-        note="In percent, with 95 % intervals over images. “Yes” is the share of answers that "
-        "chose an option with Yes, where there was one.",
-        words=(0,) if single else (0, 1),
-    )
+        rows += [[run, name, *_paired(score)] for name, score in named.items()]
+    names = list(dict.fromkeys(row[1] for row in rows))
+    rows.sort(key=lambda row: names.index(row[1]))
+    columns = ["setting", "pairs", "paired", "true right", "false right", "yes", "unparsed",
+               "paired, parsed only"]  # fmt: skip
+    note = "In percent, with 95 % intervals over images. “Yes” is the share of answers that chose "
+    note += "an option with Yes, where there was one."
+    return by_run(columns, rows, 1, "By setting", note)
 
 
 def _in_order(item: tuple[str, object]) -> tuple[int, str]:

@@ -70,7 +70,8 @@ def build_sections(runs: Sequence[Run], size: int) -> Iterator[Section]:
         [run.name, setting, stem, f"{number:,}"]
         for run in runs
         for setting in SETTINGS
-        for stem, number in sorted((run.manifest.counts.get(setting) or {}).items())
+        if isinstance(counted := run.manifest.counts.get(setting), dict)
+        for stem, number in sorted(counted.items())
     ]
     table = by_run(["setting", "questions of", "number"], rows, words=2)
     yield Section("built", "Questions by setting", [table])

@@ -101,10 +101,10 @@ def sections(runs: Sequence[Run]) -> Iterator[Section]:
         groups.setdefault(run.manifest.agent, []).append(run)
     views = [(VIEWS.get(agent, other_sections), group) for agent, group in groups.items()]
     parts = [part for view, group in views for part in view(group, size)]
-    used: Counter[str] = Counter()
+    anchors, figures = Counter[str](), Counter[str]()
     for section in (*parts, *left_out(runs), about(runs)):
-        blocks = [_renamed(block, used) for block in section.blocks]
-        yield replace(section, name=_unique(section.name, used), blocks=blocks)
+        blocks = [_renamed(block, figures) for block in section.blocks]
+        yield replace(section, name=_unique(section.name, anchors), blocks=blocks)
 
 
 def _renamed(block: Block, used: Counter[str]) -> Block:

@@ -48,8 +48,8 @@ class Manifest(BaseModel):
     inputs: dict[str, str] = {}
     models: dict[str, list[str]] = {}
     prompts: dict[str, dict[str, str]] = {}
-    versions: dict[str, Any] = {}
-    counts: dict[str, Any] = {}
+    versions: dict[str, str | dict[str, Any] | None] = {}
+    counts: dict[str, int | dict[str, int | dict[str, int]]] = {}
     execution: Execution | None = None
 
 

@@ -219,3 +219,15 @@ def test_without_the_extra_the_cure_is_named(demo: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 3
     assert 'pip install "grainwise[review]"' in done.stderr
+
+
+def test_judgements_that_do_not_fit_are_named(demo: Path, tmp_path: Path, capsys: Any) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(demo, copy, ignore=shutil.ignore_patterns("report"))
+    found = rows(copy / "revisions.jsonl")
+    found[0]["judgements"][0]["entity"] = 99
+    text = "".join(json.dumps(row) + "\n" for row in found)
+    (copy / "revisions.jsonl").write_text(text)
+    assert main([str(copy)]) == 2
+    assert "astronaut#0: the judgements do not fit" in capsys.readouterr().err
+    assert not (copy / "report").exists()
