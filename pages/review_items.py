@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from agents.phrases import statement
-from pages.review_words import word_diff
+from pages.words import both_sides
 from runtime.review_items import Row
 from schemas.finer import AnsweredRow, GivenRow, Verdict
 from schemas.preference import ChatMessage, PreferencePair, TextPart
@@ -70,7 +70,7 @@ def _verdict(content: Any) -> dict[str, Any]:
 
 def _questions(content: Any) -> dict[str, Any]:
     rows = [AnsweredRow.model_validate(row) for row in content]
-    words = word_diff(rows[0].question, rows[-1].question)
+    words = both_sides(rows[0].question, rows[-1].question)
     shown = [
         {
             "row": row,
@@ -87,7 +87,7 @@ def _questions(content: Any) -> dict[str, Any]:
 def _pair(content: Any) -> dict[str, Any]:
     model = TuningPair if "polarity" in content else PreferencePair
     pair: PreferencePair | TuningPair = model.model_validate(content)
-    rejected, chosen = word_diff(message_text(pair.rejected), message_text(pair.chosen))
+    rejected, chosen = both_sides(message_text(pair.rejected), message_text(pair.chosen))
     return {
         "pair": pair,
         "prompt": message_text(pair.prompt),

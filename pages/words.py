@@ -11,6 +11,8 @@ Change = Literal["same", "deleted", "inserted"]
 
 _TOKEN = re.compile(r"\w+\s*|[^\w\s]\s*|\s+")
 """A word or a mark, with the space behind it."""
+_LONG = 2000
+"""Words between what both texts begin and end with; more are not compared, which takes minutes."""
 
 
 class Passage(NamedTuple):
@@ -26,13 +28,52 @@ def word_diff(before: str, after: str) -> list[Passage]:
     White space does not count: what is shared has that of `after`.
     """
     old, new = _TOKEN.findall(before), _TOKEN.findall(after)
-    # Both are cut into words the same way; space is compared away, as a cut moves it.
-    matcher = SequenceMatcher(None, [token.strip() for token in old], [t.strip() for t in new])
     return [
         passage
-        for _, i, j, k, m in matcher.get_opcodes()
+        for i, j, k, m in _runs([one.strip() for one in old], [one.strip() for one in new])
         for passage in _passages("".join(old[i:j]), "".join(new[k:m]))
     ]
+
+
+def _runs(old: list[str], new: list[str]) -> Iterator[tuple[int, int, int, int]]:
+    """Slices `old[i:j]`, `new[k:m]` that are the same, or not, in reading order.
+
+    White space is gone, as a cut into words moves it.
+    """
+    start = _common(old, new)
+    end = _common(old[start:][::-1], new[start:][::-1])
+    left, right = old[start : len(old) - end], new[start : len(new) - end]
+    yield 0, start, 0, start
+    if max(len(left), len(right)) <= _LONG:
+        for _, i, j, k, m in SequenceMatcher(None, left, right).get_opcodes():
+            yield start + i, start + j, start + k, start + m
+    else:
+        yield start, len(old) - end, start, len(new) - end
+    yield len(old) - end, len(old), len(new) - end, len(new)
+
+
+def _common(old: list[str], new: list[str]) -> int:
+    """How many words both begin with."""
+    pairs = enumerate(zip(old, new, strict=False))
+    return next((n for n, (a, b) in pairs if a != b), min(len(old), len(new)))
+
+
+def both_sides(before: str, after: str) -> tuple[list[Passage], list[Passage]]:
+    """The passages of each text by itself, to stand beside each other.
+
+    Nothing is marked in texts that share less than half of their words: marks would be all over
+    them and say nothing.
+    """
+    found = word_diff(before, after)
+    shared = sum(_words(passage.text) for passage in found if passage.change == "same")
+    if 2 * shared < max(_words(before), _words(after)):
+        return [Passage("same", before)], [Passage("same", after)]
+    left = [passage for passage in found if passage.change != "inserted"]
+    return left, [passage for passage in found if passage.change != "deleted"]
+
+
+def _words(text: str) -> int:
+    return len(re.findall(r"\w+", text))
 
 
 def _passages(old: str, new: str) -> Iterator[Passage]:

@@ -6,13 +6,9 @@ import csv
 import json
 from pathlib import Path
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from pages.review_files import open_file, open_run
 from pages.review_forms import FormError, edited, fields
 from pages.review_items import KINDS
-from pages.review_words import word_diff
 from runtime.readers import read_rows
 from runtime.review_items import groups, items
 from runtime.reviews import RawRow
@@ -81,29 +77,6 @@ def test_a_sample_keeps_what_belongs_together() -> None:
         assert small.places[found.item.id] == number
         assert small.sha256(number) == whole.sha256(place) == found.item.sha256
         assert small.scores[number] == whole.scores[place]
-
-
-WORDS = st.lists(st.sampled_from(["a", "cat ", "the", " ", ",", "\n", "猫", "<b>"]), max_size=60)
-
-
-@given(WORDS, WORDS)
-def test_a_diff_loses_no_letter_and_marks_nothing_that_is_equal(a: list[str], b: list[str]) -> None:
-    old, new = "".join(a), "".join(b)
-    left, right = word_diff(old, new)
-    assert "".join(word.text for word in left) == old
-    assert "".join(word.text for word in right) == new
-    marked = any(word.changed for word in [*left, *right])
-    same = ["".join(word.text for word in side if not word.changed) for side in (left, right)]
-    assert same[0] == same[1] or not marked
-    if old == new:
-        assert not marked
-
-
-def test_very_long_texts_are_compared_by_their_ends() -> None:
-    left, right = word_diff("a " * 5000 + "x " * 5000 + "b", "a " * 5000 + "y " * 5000 + "b")
-    assert [word.changed for word in left] == [False, True, False]
-    assert [word.changed for word in word_diff("a red cat", "two blue dogs")[0]] == [False]
-    assert "".join(word.text for word in right).count("y") == 5000
 
 
 def test_a_form_that_is_sent_as_it_was_changes_nothing() -> None:
