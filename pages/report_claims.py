@@ -25,7 +25,6 @@ class ResponseView:
     """What the macro `response` draws. `scores` are name, before and after in percent."""
 
     about: str
-    prompt: str
     pieces: list[Piece]
     lost: list[Claim]
     graph: Drawing
@@ -62,7 +61,6 @@ def _item(record: JudgedRecord, run: Run) -> Item:
     facts = [record.model, style_of(record), record.domain]
     view = ResponseView(
         about=" · ".join(fact for fact in facts if fact),
-        prompt=record.prompt,
         pieces=pieces,
         lost=lost,
         graph=assignment_graph(claims, record.entities),

@@ -102,7 +102,6 @@ class Samples:
     items: Sequence[Item]
     total: int
     legend: str = ""
-    note: str = ""
     kind: ClassVar[str] = "samples"
 
     @property

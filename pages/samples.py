@@ -13,6 +13,7 @@ from pages.report_runs import Run
 from schemas.config import RunConfig
 
 Row = TypeVar("Row")
+SEED = RunConfig().seed
 
 
 class Sample(Generic[Row]):
@@ -29,7 +30,7 @@ class Sample(Generic[Row]):
 
     def offer(self, identifier: str, row: Row) -> None:
         """Count a row, and keep it if it is among the first so far."""
-        drawn = f"{RunConfig().seed}\n{identifier}".encode("utf-8", "replace")
+        drawn = f"{SEED}\n{identifier}".encode("utf-8", "replace")
         rank = -int.from_bytes(hashlib.blake2b(drawn, digest_size=8).digest())
         # No two rows have one number, so rows themselves are never compared.
         entry = (rank, -self.seen, row)
