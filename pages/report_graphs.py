@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -54,7 +54,7 @@ class Verdicts:
     sample: Sample[list[Verdict]]
     rounds: Counter[tuple[int, str]] = field(default_factory=Counter)
     bins: Counter[tuple[str, int]] = field(default_factory=Counter)
-    entropy: Counter[int] = field(default_factory=Counter)
+    entropy: dict[int, float] = field(default_factory=lambda: defaultdict(float))
     on_top: Counter[int] = field(default_factory=Counter)
 
 
@@ -66,7 +66,7 @@ def _verdicts(run: Run, size: int) -> Verdicts:
         seen.sample.offer(element, rounds)
         for row in rounds:
             seen.rounds[row.round, row.decision] += 1
-            seen.entropy[row.round] += row.entropy  # type: ignore[assignment]
+            seen.entropy[row.round] += row.entropy
             seen.on_top[row.round] += max(row.probabilities) == row.probabilities[row.positive]
             if row.round == 1:
                 seen.bins[DECISIONS[row.decision], int(row.entropy / BIN + 1e-9)] += 1
