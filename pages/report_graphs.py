@@ -17,6 +17,7 @@ from schemas.finer import Verdict
 from schemas.scene_graph import ElementKind, NegatedGraph, SceneGraph, elements
 
 KINDS: tuple[ElementKind, ...] = get_args(ElementKind)
+AGAIN, AT_ONCE = "elements asked again", "elements kept at once"
 BIN = 0.05
 DECISIONS = {"keep": "kept", "regenerate": "made again", "drop": "dropped"}
 
@@ -41,9 +42,12 @@ def discriminator_sections(runs: Sequence[Run], size: int) -> Iterator[Section]:
     lead = "A model is asked which of five statements is true. Where it is not sure, the probable "
     lead += "negatives are made again; what stays ambiguous is dropped."
     yield Section("verdicts", "What the discriminator said", blocks, lead)
-    drawn = {name: found.sample for name, found in seen.items()}
-    shown = samples("elements", runs, drawn, _verdict_item, legend="verdicts")
-    yield Section("elements", "Verdicts to look at", [shown])
+    shown: list[Block] = []
+    for title in (AGAIN, AT_ONCE):
+        drawn = {name: found.drawn[title] for name, found in seen.items()}
+        if any(sample.seen for sample in drawn.values()):
+            shown.append(samples(title, runs, drawn, _verdict_item, legend="verdicts"))
+    yield Section("elements", "Verdicts to look at", shown)
     yield from _graphs(runs, size, "negatives.jsonl", NegatedGraph)
 
 
@@ -51,7 +55,7 @@ def discriminator_sections(runs: Sequence[Run], size: int) -> Iterator[Section]:
 class Verdicts:
     """What one reading of `verdicts.jsonl` gives."""
 
-    sample: Sample[list[Verdict]]
+    drawn: dict[str, Sample[list[Verdict]]]
     rounds: Counter[tuple[int, str]] = field(default_factory=Counter)
     bins: Counter[tuple[str, int]] = field(default_factory=Counter)
     entropy: dict[int, float] = field(default_factory=lambda: defaultdict(float))
@@ -59,11 +63,12 @@ class Verdicts:
 
 
 def _verdicts(run: Run, size: int) -> Verdicts:
-    seen = Verdicts(Sample(size))
+    seen = Verdicts({title: Sample(size // 2) for title in (AGAIN, AT_ONCE)})
     rows = run.rows("verdicts.jsonl", Verdict)
     for element, group in groupby(rows, key=lambda row: row.id.rpartition("/")[0]):
         rounds = list(group)
-        seen.sample.offer(element, rounds)
+        at_once = len(rounds) == 1 and rounds[0].decision == "keep"
+        seen.drawn[AT_ONCE if at_once else AGAIN].offer(element, rounds)
         for row in rounds:
             seen.rounds[row.round, row.decision] += 1
             seen.entropy[row.round] += row.entropy
