@@ -99,8 +99,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         (folder / "bin" / name).chmod(0o755)
     with server(folder, "--answers", "rules", "--captions", folder / "captions.json") as address:
         model = {"driver": "litellm", "model": "hosted_vllm/test", "api_base": f"{address}/v1"}
-        config = {"backends": {"mine": model | {"vision": True}}}
-        config["agents"] = {"default": "rules"} | dict.fromkeys(ON_THE_MODEL, "mine")
+        agents = {"default": "rules"} | dict.fromkeys(ON_THE_MODEL, "mine")
+        config = {"backends": {"mine": model | {"vision": True}}, "agents": agents}
         (folder / "my.yaml").write_text(json.dumps(config))
         yield folder
 

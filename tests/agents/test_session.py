@@ -29,7 +29,7 @@ def test_rows_in_memory_become_results_in_their_order() -> None:
     async def cell() -> list[str | None]:
         found = await run(RSR, [ROW, {**ROW, "id": "2"}], concurrency=1)
         assert [one.id for one in found] == ["1#0", "1#1", "2#0", "2#1"]
-        return [one.revision and one.revision.text for one in found]
+        return [one.revision.text if one.revision else None for one in found]
 
     assert asyncio.run(cell()) == ["A cat is lying on a sofa."] * 4
 
