@@ -42,7 +42,7 @@ from runtime.store import check_fingerprint, open_locked
 from schemas.config import RunConfig
 from schemas.scene_graph import NegatedGraph, elements
 
-MANIFEST, _LOCK, _REPORT = "manifest.json", ".lock", "report"
+MANIFEST, _LOCK = "manifest.json", ".lock"
 
 Setting = Callable[[Origin, Parts], Iterator[Row]]
 Counts = dict[str, Counter[str]]
@@ -59,7 +59,7 @@ def settings(max_attributes: int) -> dict[str, Setting]:
     }
 
 
-FILES = {*(f"{name}.csv" for name in settings(MAX_ATTRIBUTES)), MANIFEST, _LOCK, _REPORT}
+FILES = {*(f"{name}.csv" for name in settings(MAX_ATTRIBUTES)), MANIFEST, _LOCK}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -143,7 +143,8 @@ def claim_output(directory: Path, identity: Mapping[str, Any], overwrite: bool) 
     if directory.exists() and not directory.is_dir():
         raise ToolkitError("input", f"{directory}: not a directory", "choose another --output")
     names = {path.name for path in directory.iterdir()} if directory.exists() else set()
-    allowed = {*FILES, REVIEWS}  # what people decided on the questions stays beside them
+    # What people decided on the questions, and the report on them, stay beside them.
+    allowed = {*FILES, REVIEWS, "report"}
     if any(name not in allowed and not name.endswith(".partial") for name in names):
         message = f"{directory}: has files that no build of questions left there"
         raise ToolkitError("input", message, "choose another --output or an empty directory")

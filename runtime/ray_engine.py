@@ -12,8 +12,8 @@ import json
 import math
 import os
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -81,11 +81,13 @@ def run_on_ray(
     with _cluster() as cpus:
         most = min(left, policy.concurrency, cpus, worker.divisible or cpus)
         plan = _Plan(left, actors=max(1, most), concurrency=policy.concurrency)
+        blocks = _blocks(items(), store, plan.rows)
         try:
-            for outcome in _outcomes(worker, plan, model, _blocks(items(), store, plan.rows)):
-                if not store.done(outcome.id):
-                    ledger.record(outcome)
-                    received(outcome, ledger.summary)
+            with closing(_outcomes(worker, plan, model, blocks)) as outcomes:
+                for outcome in outcomes:
+                    if not store.done(outcome.id):
+                        ledger.record(outcome)
+                        received(outcome, ledger.summary)
         finally:
             store.flush()
     return ledger.summary
@@ -159,7 +161,7 @@ def _blocks(items: Iterable[Any], store: OutcomeStore, rows: int) -> Iterator[py
 
 def _outcomes(
     worker: Worker, plan: _Plan, model: type[BaseModel], blocks: Iterator[pyarrow.Table]
-) -> Iterator[Outcome]:
+) -> Generator[Outcome]:
     """The outcomes of a block after all those of another. Raises ToolkitError that ends the run."""
     import ray
 
@@ -175,12 +177,17 @@ def _outcomes(
         compute=pool,
         num_cpus=_CPUS_AN_ACTOR,
     )
-    for block in done.iter_batches(batch_size=None, batch_format="pyarrow"):
-        rows = block.to_pylist()
-        yield from (Outcome.model_validate_json(row["outcome"]) for row in rows if row["outcome"])
-        for row in rows:
-            if row["error"]:
-                raise ToolkitError(*json.loads(row["error"]))
+    # A thread of Ray's that still runs when the cluster is left kills this process. So there is
+    # none that fetches ahead, and the others end when the iterator is closed.
+    batches = done.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
+    with closing(iter(batches)) as arrived:
+        for block in arrived:
+            rows = block.to_pylist()
+            texts = (row["outcome"] for row in rows if row["outcome"])
+            yield from map(Outcome.model_validate_json, texts)
+            for row in rows:
+                if row["error"]:
+                    raise ToolkitError(*json.loads(row["error"]))
 
 
 @contextmanager
