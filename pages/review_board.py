@@ -57,7 +57,9 @@ class Board:
             self._decisions.add(review)
             file = self.files.get(review.file)
             number = file.places.get(review.id) if file else None
-            if file is not None and number is not None:
+            if file is None or number is None:
+                continue
+            if review.item_sha256 == file.sha256(number):  # else the item was another one
                 self._note(file, number, review)
 
     def _note(self, file: ReviewFile, number: int, review: Review) -> None:
