@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from pages.review_board import Board
 from pages.review_files import open_run
 from runtime.errors import ToolkitError
-from tests.e2e.commands import rows, run
+from tests.e2e.commands import rows, run, start
 from tests.pages.reviewing import ask, decide, fresh, item, made, serving
 
 PAIRS = "pairs.jsonl"
@@ -263,6 +264,22 @@ def test_an_interrupt_ends_it_well() -> None:
     with serving(made("rsr")) as (_, process):
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == 0
+
+
+def test_a_browser_of_the_terminal_gets_its_page(tmp_path: Path) -> None:
+    browser, page = tmp_path / "browser", tmp_path / "page"
+    fetch = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=60).status)"
+    browser.write_text(f'#!/bin/sh\n"{sys.executable}" -c "{fetch}" "$1" > {page}\n')
+    browser.chmod(0o755)
+    process = start("pages.review", fresh("rsr"), BROWSER=f"{browser} %s")
+    try:
+        deadline = time.monotonic() + 40
+        while not (page.exists() and page.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert page.read_text() == "200\n"
+    finally:
+        process.terminate()
+        process.communicate()
 
 
 @pytest.mark.parametrize("number", [1, 25_000])
