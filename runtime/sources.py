@@ -96,7 +96,7 @@ class Source:
                 raise ToolkitError(
                     "input",
                     f"{name}: nobody has reviewed it",
-                    f"review it first: grainwise review {path.parent}",
+                    f"give a file that was judged in `grainwise review {path.parent}`",
                 )
         return replace(self, reviews=reviews)
 

@@ -200,8 +200,9 @@ def test_without_reviews_the_cure_is_named(tmp_path: Path) -> None:
         source.only_reviewed()
     assert caught.value.kind == "input"
     write(tmp_path, "scene_graphs.jsonl", [graph], [review(Item("1", graph), "pairs.jsonl")])
-    with pytest.raises(ToolkitError, match="nobody has reviewed it"):
+    with pytest.raises(ToolkitError, match="nobody has reviewed it") as caught:
         source.only_reviewed()
+    assert "was judged in `grainwise review" in caught.value.hint  # also for a.jsonl.gz beside it
     rejected = review(Item("1", graph), "scene_graphs.jsonl", decision="reject")
     source = write(tmp_path, "scene_graphs.jsonl", [graph], [rejected]).only_reviewed()
     with pytest.raises(ToolkitError, match="go on with `grainwise review`"):
