@@ -120,6 +120,9 @@ def _checked(options: argparse.Namespace) -> tuple[InputFile, dict[str, int]]:
     if not negatives:
         message = f"{options.input}: no element has four negatives"
         hint = "make them first: python -m agents.negative_generator GRAPHS --output DIR"
+        if options.reviewed_only:
+            message = f"{options.input}: reviewers accepted none of its negatives"
+            hint = "go on with `grainwise review`"
         raise ToolkitError("input", message, hint)
     return source, tested
 

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from runtime.command_line import exit_on_error, positive_int
@@ -47,7 +48,8 @@ def _main(argv: Sequence[str] | None) -> int:
         if options.browser:
             import webbrowser
 
-            webbrowser.open(server.url)
+            # One of a terminal comes back only when it is closed, and wants an answer before that.
+            Thread(target=webbrowser.open, args=(server.url,), daemon=True).start()
         server.run()
     return 0
 

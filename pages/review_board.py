@@ -33,7 +33,8 @@ class Stats(NamedTuple):
 
     judged: int
     mine: Share
-    everybody: Share
+    together: Share
+    """Items that somebody accepted and nobody rejected, of those that anybody judged."""
     reviewers: int
     agreements: dict[str, Agreement]
     """Of this reviewer with each other one."""
@@ -57,7 +58,9 @@ class Board:
             self._decisions.add(review)
             file = self.files.get(review.file)
             number = file.places.get(review.id) if file else None
-            if file is not None and number is not None:
+            if file is None or number is None:
+                continue
+            if review.item_sha256 == file.sha256(number):  # else the item was another one
                 self._note(file, number, review)
 
     def _note(self, file: ReviewFile, number: int, review: Review) -> None:
@@ -131,6 +134,7 @@ class Board:
         mine, all_marks = self._mine(file, reviewer), self._marks[file]
         accepted = {name: marks.count(1) for name, marks in all_marks.items()}
         judged = {name: len(marks) - marks.count(0) for name, marks in all_marks.items()}
+        together = Counter(zip(*all_marks.values(), strict=True))
         agreements = {
             name: cohens_kappa(
                 {
@@ -145,7 +149,10 @@ class Board:
         return Stats(
             judged=judged.get(reviewer, 0),
             mine=share(accepted.get(reviewer, 0), judged.get(reviewer, 0)),
-            everybody=share(sum(accepted.values()), sum(judged.values())),
+            together=share(
+                sum(number for said, number in together.items() if any(said) and 2 not in said),
+                sum(number for said, number in together.items() if any(said)),
+            ),
             reviewers=sum(number > 0 for number in judged.values()),
             agreements={name: one for name, one in agreements.items() if one.items},
         )

@@ -86,10 +86,16 @@ class ReviewFile:
         return [json_record(text, str(self.path), RawRow).root]
 
     def add(self, start: int, end: int, found: list[Item]) -> None:
-        """Note the items of some rows; rows that are alike are one item."""
+        """Note the items of some rows; rows that are alike are one item.
+
+        Raises ToolkitError("input") for rows that differ and share an id.
+        """
         for part, item in enumerate(found):
             if item.id in self.places:
-                continue
+                if self.sha256(self.places[item.id]) == item.sha256:
+                    continue
+                message = f"{self.path}: id: {item.id!r} is that of two rows that differ"
+                raise ToolkitError("input", message, "give every row its own id")
             self.places[item.id] = len(self)
             self.starts.append(start)
             self.ends.append(end)

@@ -8,15 +8,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError, conlist
 
 from pages.review_items import LETTERS, Kind
 from runtime.review_items import Row
+from schemas.finer import AnsweredRow, GivenRow
 from schemas.review import ReviewedElement
 from schemas.scene_graph import SceneGraph
 from schemas.validation import field_errors, format_path
 
 Path = tuple[str | int, ...]
+
+_QUESTIONS = TypeAdapter(conlist(AnsweredRow, min_length=1, max_length=2))
 
 
 class Field(NamedTuple):
@@ -61,10 +64,21 @@ def edited(kind: Kind, content: Any, values: Mapping[str, str]) -> Any:
         return _without_blanks(plain, inputs)
     if kind.name == "questions":
         return [
-            _validated(row, kind.model, inputs, f"[{number}].") for number, row in enumerate(plain)
+            _validated(row, GivenRow, inputs, f"[{number}].") for number, row in enumerate(plain)
         ]
-    model = ReviewedElement if kind.name == "element" else kind.model_of(plain)
-    return _validated(plain, model, inputs)
+    return _validated(plain, _model(kind, plain), inputs)
+
+
+def check(kind: Kind, content: Any) -> None:
+    """Raises ValidationError for what cannot be an item of this kind, as edited by hand."""
+    if kind.name == "questions":
+        _QUESTIONS.validate_python(content)
+    else:
+        _model(kind, content).model_validate(content)
+
+
+def _model(kind: Kind, content: Any) -> type[BaseModel]:
+    return ReviewedElement if kind.name == "element" else kind.model_of(content)
 
 
 def _validated(
@@ -125,7 +139,7 @@ def _set(plain: Any, field: Field, text: str) -> None:
     if field.shape == "list":
         plain[last] = [line.strip() for line in text.splitlines() if line.strip()]
     elif field.shape == "choice":
-        plain[last] = int(text) if text.isdecimal() else text
+        plain[last] = int(text) if text in dict(field.options) else text
     else:
         plain[last] = text
     if not text and isinstance(last, str) and last.startswith("choice"):

@@ -12,9 +12,8 @@ from pydantic import BaseModel
 from agents.phrases import statement
 from pages.words import both_sides
 from runtime.review_items import Row
-from schemas.finer import AnsweredRow, GivenRow, Verdict
+from schemas.finer import AnsweredRow, Verdict
 from schemas.preference import ChatMessage, PreferencePair, TextPart
-from schemas.review import ReviewedElement
 from schemas.scene_graph import NegatedGraph, SceneGraph
 from schemas.tuning import TuningPair
 
@@ -34,7 +33,8 @@ class Kind:
 
     def model_of(self, row: Row) -> type[BaseModel]:
         """The model of a row: both kinds of training pairs have the same file name."""
-        return TuningPair if self.model is PreferencePair and "polarity" in row else self.model
+        is_tuning = self.model is PreferencePair and isinstance(row, dict) and "polarity" in row
+        return TuningPair if is_tuning else self.model
 
 
 def _graph(content: Any) -> dict[str, Any]:
@@ -48,13 +48,16 @@ def _graph(content: Any) -> dict[str, Any]:
 
 
 def _element(content: Any) -> dict[str, Any]:
-    one = ReviewedElement.model_validate(content)
-
     def stated(text: str) -> str:
-        return statement(one.kind, text, one.subject, one.object)
+        return statement(content["kind"], text, content.get("subject"), content.get("object"))
 
-    negatives = [stated(text) for text in one.negatives]
-    return {"element": one, "positive": stated(one.text), "negatives": negatives}
+    # As it stands: whether four negatives differ is for the reviewer to see.
+    negatives = [stated(text) for text in content["negatives"]]
+    return {
+        "element_kind": content["kind"],
+        "positive": stated(content["text"]),
+        "negatives": negatives,
+    }
 
 
 def _verdict(content: Any) -> dict[str, Any]:
@@ -118,7 +121,7 @@ def alternative(row: Row) -> str:
 _QUESTIONS = Kind(
     "questions",
     "Are the right answers right, and the others wrong?",
-    GivenRow,
+    AnsweredRow,
     _questions,
     ("marked answer is wrong", "another answer is right too", "reads badly", "cannot be seen"),
 )

@@ -28,11 +28,12 @@ class ReviewLog:
     def append(self, review: Review) -> None:
         """Add a line; it is on the disk when this returns.
 
-        Raises ToolkitError("input") when the disk does not take it.
+        Raises ToolkitError("input") when the disk does not take it, or the file is another one.
         """
         line = review.model_dump_json(exclude_defaults=True).encode() + b"\n"
         try:
             with self._locked():
+                self._check()
                 end = self._whole()
                 try:
                     if os.write(self._descriptor, line) != len(line):
@@ -44,17 +45,31 @@ class ReviewLog:
         except OSError as error:
             raise self._unwritable(error) from error
 
-    def fresh(self) -> Iterator[Review]:
+    def fresh(self) -> list[Review]:
         """The whole lines that were not read before, whoever added them.
 
-        Raises ToolkitError("input") with the line for a bad one.
+        Raises ToolkitError("input") with the line for a bad one, which leaves all of them unread,
+        and when the file was replaced or shortened.
         """
-        size = os.fstat(self._descriptor).st_size
+        size = self._check()
         data = os.pread(self._descriptor, size - self._read, self._read)
         whole = data[: data.rfind(b"\n") + 1]
-        yield from parse_reviews(whole, str(self._path), self._lines)
+        reviews = list(parse_reviews(whole, str(self._path), self._lines))
         self._read += len(whole)
         self._lines += whole.count(b"\n")
+        return reviews
+
+    def _check(self) -> int:
+        """The size of the file, while it is still the one whose lines were read."""
+        here = os.fstat(self._descriptor)
+        try:
+            is_same = os.path.samestat(here, self._path.stat())
+        except OSError:
+            is_same = False
+        if not is_same or here.st_size < self._read:
+            hint = "stop the page and start it again; what is in the file now holds"
+            raise ToolkitError("input", f"{self._path}: was replaced or shortened", hint)
+        return here.st_size
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

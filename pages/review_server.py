@@ -20,21 +20,22 @@ from typing import Annotated, Any, TypeVar
 
 from aiohttp import web
 from PIL import ImageOps
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from backends.images import open_image, readable_image
 from pages.render import TEMPLATES, render
 from pages.review_board import THRESHOLDS, Board
-from pages.review_files import ReviewFile
-from pages.review_forms import FormError, edited, fields
+from pages.review_files import Found, ReviewFile
+from pages.review_forms import FormError, check, edited, fields
 from pages.review_items import alternative, image_of
 from runtime.config import read_yaml
 from runtime.config_edit import set_value
 from runtime.errors import ToolkitError
 from runtime.review_items import digest
+from runtime.reviews import REVIEWS
 from schemas.base import StrictModel
 from schemas.config import Config, DiscriminatorConfig
-from schemas.review import Decision, Reason, Reviewer
+from schemas.review import Decision, Reason, Review, Reviewer
 
 _PIXELS = 1600
 """The longer side of an image as it is shown."""
@@ -125,6 +126,10 @@ class ReviewServer:
 
     def run(self) -> None:
         """Serve until interrupted."""
+        web.run_app(self.app(), sock=self.socket, print=None, access_log=None)
+
+    def app(self) -> web.Application:
+        """What answers requests."""
         app = web.Application(middlewares=[self._guard], client_max_size=2**22)
         routes = {
             ("GET", ""): self._page, ("GET", "item"): self._item, ("GET", "image"): self._image,
@@ -136,7 +141,7 @@ class ReviewServer:
             app.router.add_route(method, f"/{self.token}/{name}", handler)
         for name in _STATIC:
             app.router.add_get(f"/{self.token}/{name}", self._static)
-        web.run_app(app, sock=self.socket, print=None, access_log=None)
+        return app
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -192,7 +197,7 @@ class ReviewServer:
             number = len(file) - 1 if open_one is None else open_one
         found, said = file.read(number), board.said(file.name, number)
         mine = said.get(reviewer)
-        content = found.item.content if mine is None or mine.edited is None else mine.edited
+        content = self._content(file, found, mine)
         # Who has not decided must not be led by what others did.
         others = [one for name, one in said.items() if name != reviewer] if mine else []
         image = image_of(found.row)
@@ -219,6 +224,17 @@ class ReviewServer:
             "judged": stats.judged,
         }  # fmt: skip
 
+    def _content(self, file: ReviewFile, found: Found, mine: Review | None) -> Any:
+        """The item as this reviewer left it. Raises ToolkitError("input") for a bad edit."""
+        if mine is None or mine.edited is None:
+            return found.item.content
+        try:
+            check(file.kind, mine.edited)
+        except ValidationError:
+            message = f"{self.setup.folder / REVIEWS}: {found.item.id}: `edited` is no such item"
+            raise ToolkitError("input", message, "correct that line of the file") from None
+        return mine.edited
+
     async def _image(self, request: web.Request) -> web.Response:
         asked = await _asked(request, ImageRequest)
         file = self._file(asked.file)
@@ -236,9 +252,7 @@ class ReviewServer:
         file, reviewer = self._file(asked.file), asked.reviewer
         number = _number(file, asked.n or 0)
         mine = self.board.said(file.name, number).get(reviewer)
-        content = file.read(number).item.content
-        if mine and mine.edited is not None:
-            content = mine.edited
+        content = self._content(file, file.read(number), mine)
         inputs = groupby(fields(file.kind, content), key=attrgetter("group"))
         page = render(
             "review_form.html",
@@ -259,7 +273,7 @@ class ReviewServer:
         content = mine.edited if mine and asked.decision == "accept" else None
         if asked.values is not None and asked.decision == "accept" and file.kind.editable:
             try:
-                base = content or file.read(number).item.content
+                base = self._content(file, file.read(number), mine)
                 content = edited(file.kind, base, asked.values)
             except FormError as error:
                 return web.json_response({"errors": error.errors})
@@ -312,8 +326,9 @@ class ReviewServer:
 async def _asked(request: web.Request, model: type[Asked]) -> Asked:
     """What a request says, once it is valid."""
     try:
-        said = await request.json() if request.method == "POST" else dict(request.query)
-        return model.model_validate(said)
+        if request.method == "POST":
+            return model.model_validate_json(await request.read())
+        return model.model_validate(dict(request.query))
     except ValueError:
         raise web.HTTPBadRequest from None
 

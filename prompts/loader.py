@@ -6,8 +6,10 @@ import difflib
 import hashlib
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
 import yaml
+from pydantic import Field
 
 from schemas.base import ShortText, StrictModel
 
@@ -19,7 +21,7 @@ class Prompt(StrictModel):
 
     id: ShortText
     version: ShortText
-    text: str
+    text: Annotated[str, Field(min_length=1)]
 
     @property
     def digest(self) -> str:
@@ -41,22 +43,24 @@ def load_prompt(name: str, folder: str | None = None) -> Prompt:
     path = FOLDER / f"{name}.md"
     if folder and (Path(folder) / path.name).exists():
         path = Path(folder) / path.name
-    parts = path.read_text(encoding="utf-8").split("---\n", 2)
     try:
-        _, front_matter, text = parts
+        _, front_matter, text = path.read_text(encoding="utf-8").split("---\n", 2)
         prompt = Prompt.model_validate({**yaml.safe_load(front_matter), "text": text.strip()})
     except (TypeError, ValueError, yaml.YAMLError):
-        raise ValueError(f"{path}: expected `id` and `version` between lines of ---") from None
+        raise ValueError(
+            f"{path}: expected `id` and `version` between lines of ---, then a text"
+        ) from None
     if prompt.id != name:
         raise ValueError(f"{path}: front matter says id {prompt.id!r}, the name says {name!r}")
     return prompt
 
 
 def check_folder(folder: str) -> None:
-    """Read every prompt of a folder that replaces built-in ones.
+    """Read every prompt of a folder that replaces built-in ones, anew if they were read before.
 
     Raises OSError when it cannot be read, ValueError for a file that is no prompt or replaces none.
     """
+    load_prompt.cache_clear()  # in a notebook a prompt is changed between two runs
     names = [path.stem for path in FOLDER.glob("*.md")]
     for path in sorted(Path(folder).iterdir()):
         if path.suffix == ".md" and path.stem not in names:

@@ -38,6 +38,7 @@ def set_value(path: Path, section: str, key: str, value: float) -> None:
             "config", message, f"write it by hand: {section}: {{{key}: {value:.6g}}}"
         )
     with atomic_writer(target) as file:
+        os.fchmod(file.fileno(), target.stat().st_mode & 0o777)  # who may read it stays
         file.write(changed)
 
 

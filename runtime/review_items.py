@@ -70,7 +70,7 @@ def items(name: str, group: Sequence[Row]) -> list[Item]:
         return [Item(f"{stem}:{digest(content)[:16]}", content)]
     if name == NEGATIVES_FILE:
         graph = NegatedGraph.model_validate(row)
-        return [Item(_element_id(graph, one), _shown(one)) for one in _with_negatives(graph)]
+        return [Item(_element_id(graph, one), _shown(graph, one)) for one in _with_negatives(graph)]
     if name == VERDICTS_FILE and row.get("round") != 1:
         return []
     return [Item(str(row.get("id") or digest(row)[:16]), row)]
@@ -112,8 +112,9 @@ def _element_id(graph: NegatedGraph, element: Element) -> str:
     return f"{graph.id}/{element.kind}/{element.index}{inner}"
 
 
-def _shown(element: Element) -> Row:
+def _shown(graph: NegatedGraph, element: Element) -> Row:
     return {
+        "image": graph.image,
         "kind": element.kind,
         "text": element.text,
         "subject": element.subject,

@@ -42,12 +42,16 @@ class Decisions:
         self._said: defaultdict[tuple[str, str], list[Review]] = defaultdict(list)
 
     def add(self, review: Review) -> None:
-        """Take one line into account: an undo removes its reviewer's latest decision."""
+        """Take one line into account: an undo removes its reviewer's latest decision on the item.
+
+        What was said of the item when it was another one stays as it is.
+        """
         said = self._said[review.file, review.id]
         if not review.undo:
             said.append(review)
             return
-        mine = [one for one in said if one.reviewer == review.reviewer]
+        who = (review.reviewer, review.item_sha256)
+        mine = [one for one in said if (one.reviewer, one.item_sha256) == who]
         if mine:
             said.remove(mine[-1])
 

@@ -86,14 +86,17 @@ class Source:
         from runtime.reviews import read_decisions
 
         reviews: dict[Path, Decisions] = {}
-        for path, name, _ in self.shards:
+        for path, name, remote in self.shards:
+            if remote:
+                hint = "copy the file here, with the reviews.jsonl beside it"
+                raise ToolkitError("input", f"{name}: --reviewed-only needs local files", hint)
             if path.parent not in reviews:
                 reviews[path.parent] = read_decisions(path.parent)
             if path.name not in reviews[path.parent].files:
                 raise ToolkitError(
                     "input",
                     f"{name}: nobody has reviewed it",
-                    f"review it first: grainwise review {path.parent}",
+                    f"give a file that was judged in `grainwise review {path.parent}`",
                 )
         return replace(self, reviews=reviews)
 

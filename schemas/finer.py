@@ -109,6 +109,14 @@ class Verdict(Record):
     decision: Literal["keep", "regenerate", "drop"]
     regenerate: tuple[Index, ...] = ()
 
+    @model_validator(mode="after")
+    def _positive_exists(self) -> Self:
+        if len(self.probabilities) != len(self.options):
+            raise ValueError("probabilities: expected one for each option")
+        if self.positive >= len(self.options):
+            raise ValueError(f"positive: {self.positive} of {len(self.options)} options, from 0")
+        return self
+
 
 class DiscriminatedGraph(Record):
     """What the discriminator makes of one graph: what survived, and every verdict."""

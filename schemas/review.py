@@ -47,8 +47,12 @@ class Review(StrictModel):
 
 
 class ReviewedElement(StrictModel):
-    """An element of a graph with its negatives, as a reviewer sees and may change them."""
+    """An element of a graph with its negatives, as a reviewer sees and may change them.
 
+    `image` is that of the graph: what is true of one image need not be true of another.
+    """
+
+    image: str
     kind: ElementKind
     text: ShortText
     subject: ShortText | None = None

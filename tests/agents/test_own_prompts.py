@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agents.response_parser import main
-from prompts import load_prompt
+from prompts import check_folder, load_prompt
 from tests.e2e.commands import EXAMPLE, write_config
 from tests.servers.openai_server import Settings, running
 
@@ -44,7 +44,6 @@ def test_an_own_prompt_is_sent_and_is_part_of_the_run(
         assert parse(config, tmp_path / "run") == 0
         assert {body["messages"][0]["content"] for body in served.bodies} == {MINE}
         (tmp_path / "mine/response_parser.md").write_text(TEXT.replace("Name", "List"))
-        load_prompt.cache_clear()
         assert parse(config, tmp_path / "run") == 2
         assert "different run: prompts.response_parser.sha256: " in capsys.readouterr().err
         asked = len(served.bodies)
@@ -66,6 +65,7 @@ def test_prompts_without_a_file_of_ones_own_are_the_built_in_ones(tmp_path: Path
         ("response_parser", "Name the objects.", "expected `id` and `version` between lines of"),
         ("response_parser", TEXT.replace("version", "v"), "expected `id` and `version`"),
         ("response_parser", "---\n- a\n---\nx", "expected `id` and `version`"),
+        ("response_parser", TEXT.replace(MINE, ""), "then a text"),
         ("critic", TEXT, "front matter says id 'response_parser', the name says 'critic'"),
     ],
 )
@@ -85,3 +85,9 @@ def test_a_missing_folder_stops_the_command(
     (tmp_path / "mine").rmdir()
     assert parse(config, tmp_path / "run") == 2
     assert "prompts: " in capsys.readouterr().err
+
+
+def test_a_prompt_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+    (tmp_path / "critic.md").write_bytes(TEXT.encode() + b"\xff")
+    with pytest.raises(ValueError, match=r"critic\.md: expected `id` and `version`"):
+        check_folder(str(tmp_path))

@@ -30,6 +30,9 @@ def test_negatives_to_questions(tmp_path: Path) -> None:
     build = ["benchmarks.finer", "build", folder / "negatives.jsonl", "--output", output]
     done = run(*build, "--reviewed-only")
     assert done.returncode == 2 and f"grainwise review {folder}" in done.stderr
+    judge(folder, "negatives.jsonl", n1="reject")
+    done = run(*build, "--reviewed-only")
+    assert done.returncode == 2 and "reviewers accepted none of its negatives" in done.stderr
     assert not output.exists()
 
     judge(folder, "negatives.jsonl", n0="accept", n1="reject", n2="accept", n3="accept")

@@ -39,6 +39,7 @@ from schemas.trajectory import Feedback, QuestionRecord
 from scoring.__main__ import BadInput, _example
 from scoring.assignment import ScoringError
 from scoring.metrics import score_example
+from tests.fuzz.review_targets import fuzz_requests, fuzz_reviews, request_seeds, review_seeds
 
 ROOT = Path(__file__).parents[2]
 TYPED = (ToolkitError, BadInput, ScoringError)
@@ -134,6 +135,8 @@ def targets() -> dict[str, Target]:
         Target("journal", [_journal()], _run_file(JOURNAL)),
         Target("run header", [_header()], _run_file(HEADER)),
         Target("image", _images(), lambda data, folder: data_uri_of(data)),
+        Target("reviews", review_seeds(), fuzz_reviews),
+        Target("review requests", request_seeds(), fuzz_requests),
     ]
     return {target.name: target for target in found}
 

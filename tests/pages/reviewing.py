@@ -94,7 +94,7 @@ def ask(
     """Status and body of a request, as the page makes it; `headers` win over the page's."""
     origin = "/".join(url.split("/")[:3])
     given = {} if body is None else {"Origin": origin, "Content-Type": "application/json"}
-    data = None if body is None else json.dumps(body).encode()
+    data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
     address = f"{url}{name}{'?' + urlencode(query) if query else ''}"
     request = urllib.request.Request(address, data, given | (headers or {}))
     try:

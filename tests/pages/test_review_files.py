@@ -93,7 +93,7 @@ def test_a_form_that_is_sent_as_it_was_changes_nothing() -> None:
 
 def test_errors_stand_at_their_fields() -> None:
     kind = KINDS["negatives.jsonl"]
-    content = {"kind": "object", "text": "cat", "subject": None, "object": None,
+    content = {"image": "a.jpg", "kind": "object", "text": "cat", "subject": None, "object": None,
                "negatives": ["dog", "fox", "cow", "pig"]}  # fmt: skip
 
     def errors(**values: str) -> dict[str, str]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import re
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.commands import rows, run
+from pages.review_board import Board
+from pages.review_files import open_run
+from runtime.errors import ToolkitError
+from tests.e2e.commands import rows, run, start
 from tests.pages.reviewing import ask, decide, fresh, item, made, serving
 
 PAIRS = "pairs.jsonl"
@@ -99,6 +103,10 @@ def test_odd_requests_are_answered_plainly() -> None:
         wrong = ({"file": []}, {"n": []}, {"reviewer": ""}, {"decision": "maybe"}, {"more": 1})
         for body in ([], 1, "x", {}, *(good | one for one in wrong)):
             assert ask(url, "decide", body)[0] == 400, body
+        for raw in (b"", b"[" * 100_000, b"\xff", b'{"file": "\\ud800"}'):
+            assert ask(url, "decide", raw)[0] == 400, raw[:20]
+        charset = {"Content-Type": "application/json; charset=nonsense"}
+        assert ask(url, "decide", {}, charset)[0] == 400
         assert ask(url, "item", file=PAIRS)[0] == 400
         assert ask(url, "item", file=PAIRS, reviewer="x", n="one")[0] == 400
         assert ask(url, "threshold", at=1)[0] == 404
@@ -156,6 +164,73 @@ def test_an_item_that_changed_is_not_judged_and_a_running_page_says_so() -> None
     with serving(folder) as (url, _):
         shown = item(url, PAIRS)
         assert (shown["n"], shown["judged"], shown["decision"]) == (1, 0, None)
+        _, body = ask(url, "undo", {"file": PAIRS, "reviewer": "ann"})
+        assert json.loads(body)["said"] == "There is nothing to undo."
+
+
+@pytest.mark.parametrize("how", ["replaced", "removed", "shortened"])
+def test_decisions_do_not_go_into_a_file_that_is_no_longer_there(how: str) -> None:
+    folder = fresh("rsr")
+    path = folder / "reviews.jsonl"
+    with serving(folder) as (url, _):
+        shown = decide(url, item(url, PAIRS), "accept")
+        if how == "replaced":
+            path.rename(folder / "kept.jsonl")
+            path.write_bytes((folder / "kept.jsonl").read_bytes())
+        elif how == "removed":
+            path.unlink()
+        else:
+            path.write_bytes(b"")
+        body = {"reviewer": "ann", "decision": "accept", "file": PAIRS, "n": 2}
+        status, said = ask(url, "decide", body | {"sha256": shown["sha256"]})
+        assert status == 409 and b"reviews.jsonl: was replaced or shortened" in said
+    with serving(folder) as (url, _):
+        assert item(url, PAIRS)["judged"] == (1 if how == "replaced" else 0)
+
+
+def test_lines_before_a_bad_one_are_taken_once() -> None:
+    folder = fresh("rsr")
+    path = folder / "reviews.jsonl"
+    board, other = (Board(folder, open_run(folder, None, 0)) for _ in range(2))
+    other.decide(PAIRS, 0, "ann", "accept")
+    good = path.read_text()
+    path.write_text(f"{good}{{}}\n")
+    with pytest.raises(ToolkitError, match=r"reviews\.jsonl:2: file: required but missing"):
+        board.refresh()
+    path.write_text(good)
+    board.refresh()
+    assert board.undo(PAIRS, "ann") == 0
+    assert board.said(PAIRS, 0) == {}
+
+
+def test_what_a_hand_has_changed_is_named(tmp_path: Path) -> None:
+    [verdict, *_] = rows(made("tested") / "verdicts.jsonl")
+    asked = "image,qtype,question,choice1,choice2,gt_index,pred_idx\na.jpg,level_1,Is it?,Yes,No,0,"
+    graph = {"id": "g", "image": "a.jpg", "objects": [{"name": "cat"}]}
+    bent = json.dumps(graph) + "\n" + json.dumps(graph | {"image": "b.jpg"}) + "\n"
+    for name, text, said in (
+        ("verdicts.jsonl", json.dumps(verdict | {"probabilities": [1]}), "probabilities: expected"),
+        ("verdicts.jsonl", json.dumps(verdict | {"positive": 5}), "positive: 5 of 5 options"),
+        ("predictions.csv", f"{asked}4\n", "pred_idx: 4 of 2 options"),
+        ("scene_graphs.jsonl", bent, "id: 'g' is that of two rows that differ"),
+    ):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(ToolkitError, match=re.escape(said)):
+            open_run(tmp_path, None, 0)
+        (tmp_path / name).unlink()
+
+
+def test_negatives_that_are_alike_are_shown_and_a_bent_edit_is_named(tmp_path: Path) -> None:
+    graph = {"id": "g", "image": "a.jpg", "objects": [{"name": "cat", "negatives": ["dog"] * 4}]}
+    (tmp_path / "negatives.jsonl").write_text(json.dumps(graph))
+    with serving(tmp_path) as (url, _):
+        shown = decide(url, item(url, "negatives.jsonl"), "accept")
+        assert shown["html"].count(">a dog</span>") == 4
+        with (tmp_path / "reviews.jsonl").open("r+") as file:
+            line = json.loads(file.readline()) | {"edited": {"negatives": []}}
+            file.write(json.dumps(line) + "\n")
+        status, body = ask(url, "item", file="negatives.jsonl", reviewer="ann", n=1)
+        assert status == 409 and "reviews.jsonl: g/object/0: `edited` is no" in body.decode()
 
 
 def test_a_sample_is_drawn_by_its_seed() -> None:
@@ -189,6 +264,22 @@ def test_an_interrupt_ends_it_well() -> None:
     with serving(made("rsr")) as (_, process):
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == 0
+
+
+def test_a_browser_of_the_terminal_gets_its_page(tmp_path: Path) -> None:
+    browser, page = tmp_path / "browser", tmp_path / "page"
+    fetch = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=60).status)"
+    browser.write_text(f'#!/bin/sh\n"{sys.executable}" -c "{fetch}" "$1" > {page}\n')
+    browser.chmod(0o755)
+    process = start("pages.review", fresh("rsr"), BROWSER=f"{browser} %s")
+    try:
+        deadline = time.monotonic() + 40
+        while not (page.exists() and page.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert page.read_text() == "200\n"
+    finally:
+        process.terminate()
+        process.communicate()
 
 
 @pytest.mark.parametrize("number", [1, 25_000])

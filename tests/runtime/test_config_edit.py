@@ -90,3 +90,10 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     set_value(tmp_path / "config.yaml", "discriminator", "max_entropy", 0.32)
     assert (tmp_path / "config.yaml").is_symlink()
     assert "0.32" in (tmp_path / "real.yaml").read_text()
+
+
+def test_who_may_read_a_config_stays(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.touch(0o600)
+    write(path, "run: {seed: 3}")
+    assert path.stat().st_mode & 0o777 == 0o600

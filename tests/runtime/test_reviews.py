@@ -15,7 +15,7 @@ from runtime.errors import ToolkitError
 from runtime.files import read_records, validate_all
 from runtime.review_items import Item, Row, groups, items
 from runtime.reviews import Decisions, read_decisions
-from runtime.sources import Source
+from runtime.sources import Shard, Source
 from schemas.finer import GivenRow
 from schemas.review import Review
 from schemas.scene_graph import NegatedGraph, SceneGraph, elements
@@ -72,6 +72,8 @@ EDIT = {"text": "b"}
         ([{"edited": EDIT}, {"decision": "reject"}, {"undo": True, "decision": None}], EDIT),
         ([{}, {"reviewer": "bob", "undo": True, "decision": None}], ITEM.content),
         ([{"undo": True, "decision": None}, {}], ITEM.content),
+        ([{}, {"decision": "reject", "item_sha256": "0" * 64}, {"undo": True, "decision": None}],
+         None),
         ([{"item_sha256": "0" * 64}], None),
     ],
 )  # fmt: skip
@@ -198,12 +200,25 @@ def test_without_reviews_the_cure_is_named(tmp_path: Path) -> None:
         source.only_reviewed()
     assert caught.value.kind == "input"
     write(tmp_path, "scene_graphs.jsonl", [graph], [review(Item("1", graph), "pairs.jsonl")])
-    with pytest.raises(ToolkitError, match="nobody has reviewed it"):
+    with pytest.raises(ToolkitError, match="nobody has reviewed it") as caught:
         source.only_reviewed()
+    assert "was judged in `grainwise review" in caught.value.hint  # also for a.jsonl.gz beside it
     rejected = review(Item("1", graph), "scene_graphs.jsonl", decision="reject")
     source = write(tmp_path, "scene_graphs.jsonl", [graph], [rejected]).only_reviewed()
     with pytest.raises(ToolkitError, match="go on with `grainwise review`"):
         validate_all(source, SceneGraph)
+
+
+def test_what_was_said_of_another_image_does_not_count() -> None:
+    one, other = ([item.sha256 for item in items("negatives.jsonl", [GRAPH | {"image": image}])]
+                  for image in ("a.jpg", "b.jpg"))  # fmt: skip
+    assert not set(one) & set(other)
+
+
+def test_remote_files_have_no_reviews() -> None:
+    source = Source(("s3://b/a.jsonl",), (Shard(Path("a.jsonl"), "s3://b/a.jsonl", remote=True),))
+    with pytest.raises(ToolkitError, match=r"s3://b/a\.jsonl: --reviewed-only needs local files"):
+        source.only_reviewed()
 
 
 def test_an_edit_that_does_not_fit_is_named(tmp_path: Path) -> None:
