@@ -205,7 +205,8 @@ def question_samples(
             identifier = "\n".join((first.image, first.qtype, first.question))
             drawn[run.name].offer(identifier, unit)
     title = "pairs of questions" if sizes == {2} else "pairs and single questions"
-    found = samples(title, runs, drawn, _item, legend="options")
+    legend = "answers" if issubclass(model, AnsweredRow) else "questions"
+    found = samples(title, runs, drawn, _item, legend)
     return Section("questions", "Questions to look at", [found])
 
 

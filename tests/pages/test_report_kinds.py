@@ -84,6 +84,16 @@ def test_every_kind_of_run_has_its_chapter(
         assert items.first.locator(".content").inner_text()
 
 
+def test_legends_explain_what_is_there(made: Path) -> None:
+    for name, absent in {
+        "questions": "what the model chose",
+        "granfact": "by the revision",
+    }.items():
+        assert main([str(made / name)]) == 0
+        text = (made / name / "report/report.html").read_text()
+        assert 'class="legend' in text and absent not in text
+
+
 def test_no_result_of_a_run_is_written_over(made: Path) -> None:
     """The rectifier's own report is a file of the run, and questions may be built again."""
     before = (made / "rectified/report.md").read_bytes()
