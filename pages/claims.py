@@ -124,7 +124,7 @@ def _free_spans(
     return [
         match.span()
         for match in found
-        if not any(start < match.end() and match.start() < end for start, end in used)
+        if match[0] and not any(start < match.end() and match.start() < end for start, end in used)
     ]
 
 

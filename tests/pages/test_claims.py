@@ -87,6 +87,10 @@ def test_plurals_are_found_and_what_a_thing_is_of_is_not_the_thing() -> None:
     assert marked("Some tea.", "bowl of tea") == ([], ["bowl of tea"])
 
 
+def test_a_category_without_words_stands_nowhere() -> None:
+    assert marked("A cat, asleep!", "\x1f") == ([], ["\x1f"])
+
+
 def test_what_a_pattern_would_mean_is_text() -> None:
     assert marked("A <b>(.*)</b> cat", "<b>(.*)</b>")[0] == [("<b>(.*)</b>", "<b>(.*)</b>")]
 
