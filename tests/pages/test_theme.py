@@ -23,6 +23,13 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
+def test_no_text_is_faded() -> None:
+    """It would have less contrast than its colour; what is behind a text or off may be."""
+    for path in TEMPLATES.glob("*.css"):
+        for rule in re.findall(r"([^{}]+){[^{}]*opacity:", path.read_text(encoding="utf-8")):
+            assert rule.strip() in (".probability span", "button:disabled"), f"{path.name}: {rule}"
+
+
 @pytest.mark.parametrize("scheme", [LIGHT, DARK], ids=["light", "dark"])
 def test_texts_and_plots_stand_out(scheme: str) -> None:
     colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", scheme))
