@@ -124,7 +124,7 @@ def _manifest(folder: Path) -> Manifest:
         if (folder / HEADER).exists():
             raise ToolkitError("input", f"{folder}: the run has not finished", _HINT)
         raise ToolkitError("input", f"{folder}: has no {MANIFEST}, so it holds no run", hint)
-    if "agent" not in read_json(folder / MANIFEST, dict[str, Any]):
+    if "method" in read_json(folder / MANIFEST, dict[str, Any]):
         message = f"{folder}: holds a training, which has no report; its log is in {MANIFEST}"
         raise ToolkitError("input", message, hint)
     found: Manifest = read_json(folder / MANIFEST, Manifest)

@@ -215,8 +215,9 @@ def test_a_folder_that_is_no_finished_run_is_refused(
     (tmp_path / "empty").mkdir()
     (tmp_path / "half").mkdir()
     shutil.copy(demo / ".run.json", tmp_path / "half")
-    (tmp_path / "tuned").mkdir()
-    (tmp_path / "tuned/manifest.json").write_text('{"method": "rp_dpo", "config": {}}')
+    for name, manifest in {"tuned": '{"method": "rp_dpo"}', "other": '{"name": "app"}'}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_text(manifest)
     missing = tmp_path / "copy"
     shutil.copytree(demo, missing, ignore=shutil.ignore_patterns("report", "revisions.jsonl"))
     cases = {
@@ -224,6 +225,7 @@ def test_a_folder_that_is_no_finished_run_is_refused(
         "empty": "holds no run",
         "half": "has not finished",
         "tuned": "holds a training, which has no report",
+        "other": "manifest.json: agent: ",
         "copy": "revisions.jsonl: missing",
     }
     for name, said in cases.items():
