@@ -275,6 +275,7 @@ def _styled(chart: Chart) -> Any:
             columns=2, symbolSize=80, symbolStrokeWidth=2, title=None, offset=10, columnPadding=20,
         )
         .configure_header(labelColor=INK, labelFontSize=12)
+        .configure_title(color=INK, fontSize=12)
     )  # fmt: skip
 
 

@@ -55,6 +55,10 @@ def check_layout(page: Page, width: int) -> None:
             "marks => marks.map(m => m.getBoundingClientRect()).map(b => b.width + b.height)"
         )
         assert any(size > 3 for size in sizes), plot.inner_text()
+    words = page.locator("figure.plot svg text").evaluate_all(
+        "all => all.map(one => one.getAttribute('fill'))"
+    )
+    assert all(colour.startswith("var(") for colour in words)  # or it is not seen in the dark
     for picture in page.locator("img").all():
         assert picture.get_attribute("alt")
     headings = page.locator("h1, h2, h3, h4").evaluate_all("all => all.map(one => +one.tagName[1])")
