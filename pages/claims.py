@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal, NamedTuple, get_args
 
 from agents.judged import judged_example
+from backends.rules.grammar import plural
 from schemas.entity import GroundTruthEntity, PredictedEntity
 from schemas.judgement import PairJudgement
 from scoring.metrics import score_example
 
 Status = Literal["hallucinated", "over-counted", "coarser", "matched"]
 STATUSES: tuple[Status, ...] = get_args(Status)
+_LAST_WORDS = 5
 
 
 class Link(NamedTuple):
@@ -86,37 +89,43 @@ def mark_claims(text: str, claims: Sequence[Claim]) -> tuple[list[Piece], list[C
     """The text in pieces, and the claims whose words it does not have.
 
     A category that does not stand there as a whole is looked for by its last words: "helmet" of
-    "glossy space helmet". Where two claims name one category, each has one of its places.
+    "glossy space helmet". Long phrases choose before short ones, and whole names before parts of
+    others. Where two claims name one category, each has one of its places.
     """
-    by_category: dict[str, list[Claim]] = defaultdict(list)
+    waiting: dict[str, list[Claim]] = defaultdict(list)
     for claim in claims:
-        by_category[claim.category.casefold()].append(claim)
+        waiting[claim.category.casefold()].append(claim)
+    phrases = [(phrase, name) for name in waiting for phrase in _phrases(name)]
     taken: dict[int, tuple[int, Claim]] = {}
     lost: list[Claim] = []
-    for same in sorted(by_category.values(), key=lambda group: -len(group[0].category)):
-        spans = _free_spans(text, same[0].category, taken)
-        for number, (start, end) in enumerate(spans):
-            taken[start] = end, same[min(number, len(same) - 1)]
-        lost += same[len(spans) :]
-    return _cut(text, taken), lost
+    for phrase, name in sorted(phrases, key=lambda found: (-len(found[0]), found[0] != found[1])):
+        spans = _free_spans(text, phrase, taken) if name in waiting else []
+        if spans:
+            same = waiting.pop(name)
+            for number, (start, end) in enumerate(spans):
+                taken[start] = end, same[min(number, len(same) - 1)]
+            lost += same[len(spans) :]
+    return _cut(text, taken), [*lost, *chain.from_iterable(waiting.values())]
+
+
+def _phrases(category: str) -> Iterator[str]:
+    """A category, and what it may be called for short: "cup" is a tea cup, and a cup of tea."""
+    yield category
+    words = category.split(" of ")[0].split()[-_LAST_WORDS:]
+    yield from (" ".join(words[first:]) for first in range(len(words)))
 
 
 def _free_spans(
-    text: str, category: str, taken: dict[int, tuple[int, Claim]]
+    text: str, phrase: str, taken: dict[int, tuple[int, Claim]]
 ) -> list[tuple[int, int]]:
-    words = category.split()
-    for first in range(len(words)):
-        phrase = r"\s+".join(map(re.escape, words[first:]))
-        found = re.finditer(rf"(?<!\w){phrase}(?:s|es)?(?!\w)", text, re.IGNORECASE)
-        used = [(start, end) for start, (end, _) in taken.items()]
-        free = [
-            match.span()
-            for match in found
-            if not any(start < match.end() and match.start() < end for start, end in used)
-        ]
-        if free:
-            return free
-    return []
+    forms = "|".join(r"\s+".join(map(re.escape, form.split())) for form in (phrase, plural(phrase)))
+    found = re.finditer(rf"(?<!\w)(?:{forms})(?:s|es)?(?!\w)", text, re.IGNORECASE)
+    used = [(start, end) for start, (end, _) in taken.items()]
+    return [
+        match.span()
+        for match in found
+        if match[0] and not any(start < match.end() and match.start() < end for start, end in used)
+    ]
 
 
 def _cut(text: str, taken: dict[int, tuple[int, Claim]]) -> list[Piece]:

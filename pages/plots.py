@@ -42,9 +42,12 @@ _LONGEST = 40
 
 
 def label(text: str) -> str:
-    """A name as it may stand in a plot: without what XML forbids, and not too long."""
+    """A name as it may stand in a plot: without what XML forbids, and not too long.
+
+    It is cut in its middle: models and folders are told apart by how their names end.
+    """
     clean = _CONTROL.sub("�", text)
-    return clean if len(clean) <= _LONGEST else clean[: _LONGEST - 1] + "…"
+    return clean if len(clean) <= _LONGEST else f"{clean[:13]}…{clean[14 - _LONGEST :]}"
 
 
 def tradeoff(rows: Rows, metric: str) -> Chart:
@@ -57,7 +60,7 @@ def tradeoff(rows: Rows, metric: str) -> Chart:
     across, up = (_domain([row[key] for row in rows]) for key in ("granularity", "reliability"))
     x = alt.X("granularity:Q", title="granularity G", **_shares(across))
     y = alt.Y("reliability:Q", title=f"reliability {metric}", **_shares(up))
-    line = alt.Legend(title=None, symbolType="stroke", symbolSize=400)
+    line = _legend(series, symbolType="stroke", symbolSize=400)
     colour = alt.Color("series:N", scale=_scale(series, SERIES), legend=line)
     dash = alt.StrokeDash("series:N", scale=_scale(series, DASHES), legend=line)
     legend = alt.Legend(title=None, orient="top", columns=3, symbolFillColor=MUTED)
@@ -135,7 +138,7 @@ def lines(
     counts = {"scale": alt.Scale(domain=(0, most)), "axis": _count_axis()}
     up = alt.Y("y:Q", title=y, **(counts if most else _shares((0, 1))))
     base = alt.Chart().encode(x=across, color=_colour("series", series))
-    shape = alt.Shape("series:N", title=None, scale=_scale(series, SHAPES), legend=_legend())
+    shape = alt.Shape("series:N", title=None, scale=_scale(series, SHAPES), legend=_legend(series))
     dash = alt.StrokeDash("series:N", scale=_scale(series, DASHES), legend=None)
     layers = [
         base.mark_line(strokeWidth=2).encode(y=up, strokeDash=dash),
@@ -149,8 +152,8 @@ def lines(
         layers.insert(0, chance.encode(y=alt.datum(guessing)))
     panels = list(dict.fromkeys(row["panel"] for row in rows if "panel" in row))
     chart = alt.layer(*layers, data=_data(placed))
-    if not panels:
-        return chart.properties(width=WIDTH, height=HEIGHT)
+    if len(panels) < 2:
+        return chart.properties(width=WIDTH, height=HEIGHT, title="".join(panels))
     header = alt.Header(title=None, labelFontWeight="bold")
     return chart.properties(width=WIDTH / 2 - 20, height=150).facet(
         alt.Facet("panel:N", sort=panels, header=header, title=None), columns=2, spacing=18
@@ -225,7 +228,7 @@ def intervals(rows: Rows) -> Chart:
         color=_colour("series", series),
     )
     across = alt.X("value:Q", title=None, **_shares((0, 1)))
-    shape = alt.Shape("series:N", title=None, scale=_scale(series, SHAPES), legend=_legend())
+    shape = alt.Shape("series:N", title=None, scale=_scale(series, SHAPES), legend=_legend(series))
     layered = alt.layer(
         base.mark_rule(strokeWidth=2, aria=False)
         .encode(x=alt.X("low:Q"), x2="high:Q")
@@ -272,17 +275,22 @@ def _styled(chart: Chart) -> Any:
             columns=2, symbolSize=80, symbolStrokeWidth=2, title=None, offset=10, columnPadding=20,
         )
         .configure_header(labelColor=INK, labelFontSize=12)
+        .configure_title(color=INK, fontSize=12)
     )  # fmt: skip
 
 
 def _colour(field: str, names: Sequence[str]) -> Any:
     """A legend only where there is something to tell apart."""
-    legend = _legend() if len(names) > 1 else None
+    legend = _legend(names) if len(names) > 1 else None
     return alt.Color(f"{field}:N", title=None, scale=_scale(names, SERIES), legend=legend)
 
 
-def _legend() -> Any:
-    return alt.Legend(title=None, symbolDash=[1, 0])
+def _legend(names: Sequence[str], **symbol: Any) -> Any:
+    """Long names stand below each other, so that they are seen whole."""
+    look: dict[str, Any] = symbol or {"symbolDash": [1, 0]}
+    if any(len(name) > _LONGEST // 2 for name in names):
+        look |= {"columns": 1, "labelLimit": WIDTH}
+    return alt.Legend(title=None, **look)
 
 
 def _scale(names: Sequence[str], values: Sequence[Any]) -> Any:

@@ -108,6 +108,13 @@ def _versions(manifest: Manifest) -> str:
     return ", ".join(f"{name} {text}" for name, text in found.items())
 
 
+def text_only(runs: Sequence[Run]) -> Iterator[Note]:
+    """A warning where a model saw captions in place of images."""
+    if blind := [run.name for run in runs if run.manifest.settings.get("text_only")]:
+        where = f"in {', '.join(blind)} " if len(runs) > 1 else ""
+        yield Note(f"Text only: {where}captions stood for the images, which no model saw.", "warn")
+
+
 def left_out(runs: Sequence[Run]) -> Iterator[Section]:
     """Why records were rejected; nothing where no run could have rejected any."""
     known = [run for run in runs if run.has(REJECTED)]

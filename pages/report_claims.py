@@ -38,7 +38,8 @@ def response_samples(
     runs: Sequence[Run], drawn: Mapping[str, Sample[RevisedRecord] | Sample[JudgedRecord]]
 ) -> Section:
     """A section of the responses that were drawn from each run, those of one image together."""
-    found = samples("responses", runs, drawn, _item, legend="claims")
+    legend = "revisions" if runs[0].has("revisions.jsonl") else "claims"
+    found = samples("responses", runs, drawn, _item, legend)
     return Section("responses", "Responses to look at", [found])
 
 

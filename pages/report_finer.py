@@ -155,7 +155,7 @@ def _elements(scores: Mapping[str, FinerScores]) -> Iterator[Figure]:
         chart = lines(rows, "elements", "paired accuracy", guessing=GUESSING)
         text = "Paired accuracy against the number of elements, a panel for each setting, with "
         text += "95 % intervals; the dashed line is guessing."
-        table = _points(rows, ["run", "setting", "elements", "pairs", "paired accuracy"])
+        table = _points(rows, ["setting", "elements", "pairs", "paired accuracy"])
         yield Figure("elements", "Paired accuracy by number of elements", chart, text, table)
 
 
@@ -169,7 +169,7 @@ def _levels(scores: Mapping[str, FinerScores]) -> Figure:
     chart = lines(rows, "granularity level", "accuracy", guessing=GUESSING_LEVEL)
     text = "Accuracy against the seven granularity levels, with 95 % intervals; the dashed line "
     text += "is guessing."
-    table = _points(rows, ["run", "level", "questions", "accuracy"])
+    table = _points(rows, ["level", "questions", "accuracy"])
     return Figure("levels", "Accuracy by granularity level", chart, text, table)
 
 
@@ -188,8 +188,7 @@ def _points(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Table:
         ]
         for row in rows
     ]
-    words = [place for place, name in enumerate(columns) if name in ("run", "setting")]
-    return Table(columns, cells, note="In percent.", words=words)
+    return by_run(columns, cells, 1, note="In percent.")
 
 
 def question_samples(
@@ -205,7 +204,8 @@ def question_samples(
             identifier = "\n".join((first.image, first.qtype, first.question))
             drawn[run.name].offer(identifier, unit)
     title = "pairs of questions" if sizes == {2} else "pairs and single questions"
-    found = samples(title, runs, drawn, _item, legend="options")
+    legend = "answers" if issubclass(model, AnsweredRow) else "questions"
+    found = samples(title, runs, drawn, _item, legend)
     return Section("questions", "Questions to look at", [found])
 
 

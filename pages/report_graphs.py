@@ -9,7 +9,8 @@ from itertools import groupby
 from typing import get_args
 
 from pages.plots import histogram, label
-from pages.report_parts import Block, Figure, Item, Note, Section, Table, by_run, percent
+from pages.report_about import text_only
+from pages.report_parts import Block, Figure, Item, Section, Table, by_run, percent
 from pages.report_runs import Run
 from pages.samples import Sample, samples
 from pages.thumbnails import thumbnail
@@ -36,9 +37,7 @@ def discriminator_sections(runs: Sequence[Run], size: int) -> Iterator[Section]:
     """Runs of the discriminator, with `size` samples of their verdicts and of their graphs."""
     seen = {run.name: _verdicts(run, size) for run in runs}
     blocks: list[Block] = [_rounds(seen), *_entropies(runs, seen)]
-    if any(run.manifest.settings.get("text_only") for run in runs):
-        note = "Text only: captions stood for the images, which no model saw."
-        blocks.insert(0, Note(note, "warn"))
+    blocks[:0] = text_only(runs)
     lead = "A model is asked which of five statements is true. Where it is not sure, the probable "
     lead += "negatives are made again; what stays ambiguous is dropped."
     yield Section("verdicts", "What the discriminator said", blocks, lead)
@@ -101,7 +100,7 @@ def _entropies(runs: Sequence[Run], seen: dict[str, Verdicts]) -> Iterator[Figur
     if not rows:
         return
     threshold = next((value for value in limits.values() if isinstance(value, int | float)), None)
-    same = len(set(limits.values())) == 1
+    same = threshold is not None and len(set(limits.values())) == 1
     chart = histogram(rows, "entropy in nats", BIN, threshold=threshold if same else None)
     text = "Histogram of the entropy over five options in round 1, by what was decided"
     text += f"; the dashed line is the threshold, {threshold} nats." if same else "."
@@ -109,7 +108,7 @@ def _entropies(runs: Sequence[Run], seen: dict[str, Verdicts]) -> Iterator[Figur
         [str(row["panel"]), str(row["group"]), f"{row['low']:.2f}", f"{row['count']:,}"]
         for row in rows
     ]
-    table = Table(["run", "decision", "entropy from", "elements"], cells, words=(0, 1))
+    table = by_run(["decision", "entropy from", "elements"], cells, words=1)
     yield Figure("entropy", "Entropy in round 1", chart, text, table)
 
 

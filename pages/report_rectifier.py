@@ -10,6 +10,7 @@ from typing import Any
 
 from agents.rectifier_report import RectifierReport
 from pages.plots import bars, label, lines
+from pages.report_about import text_only
 from pages.report_parts import Block, Card, Cards, Figure, Item, Section, Table, by_run, percent
 from pages.report_runs import Run
 from pages.samples import Sample, samples
@@ -28,7 +29,7 @@ class StepView:
 
 def rectifier_sections(runs: Sequence[Run], size: int) -> Iterator[Section]:
     """What a critic found in first and last responses, and trajectories to look at."""
-    blocks: list[Block] = []
+    blocks: list[Block] = [*text_only(runs)]
     before_after: list[dict[str, Any]] = []
     by_step: list[dict[str, Any]] = []
     drawn = {run.name: Sample[Trajectory](size) for run in runs}

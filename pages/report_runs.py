@@ -117,26 +117,28 @@ def open_runs(folders: Sequence[Path]) -> list[Run]:
 
 
 def _manifest(folder: Path) -> Manifest:
-    hint = "give the --output directory of a finished run"
+    hint = "give the --output directory of a finished run of agents.… or benchmarks.…"
     if not folder.is_dir():
         raise ToolkitError("input", f"{folder}: no such folder", hint)
     if not (folder / MANIFEST).exists():
         if (folder / HEADER).exists():
             raise ToolkitError("input", f"{folder}: the run has not finished", _HINT)
         raise ToolkitError("input", f"{folder}: has no {MANIFEST}, so it holds no run", hint)
+    if "method" in read_json(folder / MANIFEST, dict[str, Any]):
+        message = f"{folder}: holds a training, which has no report; its log is in {MANIFEST}"
+        raise ToolkitError("input", message, hint)
     found: Manifest = read_json(folder / MANIFEST, Manifest)
     return found
 
 
 def _names(folders: Sequence[Path], manifests: Sequence[Manifest]) -> list[str]:
-    """The model that answered questions, else the folder; the whole path of what is named alike."""
-    paths = [folder.resolve() for folder in folders]
-    names = [_model(manifest) or path.name for path, manifest in zip(paths, manifests, strict=True)]
-    often = Counter(names)
-    return [
-        name if name and often[name] == 1 else str(path)
-        for path, name in zip(paths, names, strict=True)
+    """The model that answered questions, or the folder, or its whole path: what no other has."""
+    choices = [
+        (_model(manifest), path.name, str(path))
+        for path, manifest in zip((f.resolve() for f in folders), manifests, strict=True)
     ]
+    often = Counter(name for names in choices for name in set(names))
+    return [next(n for n in names if n and often[n] == 1) for names in choices]
 
 
 def _model(manifest: Manifest) -> str:

@@ -65,7 +65,7 @@ def _main(argv: Sequence[str] | None) -> int:
     if not words or words[0] in ("-h", "--help"):
         print("usage: grainwise COMMAND …   (grainwise COMMAND --help for its flags)\n")
         for name, (module, text) in COMMANDS.items():
-            print(f"  {name:16} {text}  [python -m {module}]")
+            print(f"  {name:18} {text}  [python -m {module}]")
         return 0
     if words[0] not in COMMANDS:
         message = f"unknown command {words[0]!r}{nearest(words[0], COMMANDS)}"

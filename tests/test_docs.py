@@ -17,6 +17,7 @@ from runtime.config import load_config
 from runtime.index import COMMANDS
 from schemas.judged import JudgedExample
 from schemas.record import ImageRecord
+from schemas.review import Review
 from tests import docs_pages
 from tests.e2e.commands import rows, server
 
@@ -65,7 +66,10 @@ def test_rows_of_the_docs_validate() -> None:
         else:
             assert {"prompt", "chosen", "rejected", "margin", "kind"} <= set(row)
     files = (ROOT / "docs/files.md").read_text(encoding="utf-8")
-    JudgedExample.model_validate_json(re.findall(r"```json\n(.*?)```", files, re.DOTALL)[0])
+    judged, review = re.findall(r"```json\n(.*?)```", files, re.DOTALL)
+    JudgedExample.model_validate_json(judged)
+    written = Review.model_validate_json(review).model_dump_json(exclude_defaults=True)
+    assert list(json.loads(review).items()) == list(json.loads(written).items())
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,7 +42,10 @@ def opened(
 
 
 def check_layout(page: Page, width: int) -> None:
-    """Nothing but boxes of their own scrolls sideways; every plot and picture is there to see."""
+    """Nothing but boxes of their own scrolls sideways; every plot and picture is there to see.
+
+    No heading skips a level.
+    """
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     for plot in page.locator("figure.plot").all():
         box = plot.locator("svg").bounding_box()
@@ -51,8 +55,14 @@ def check_layout(page: Page, width: int) -> None:
             "marks => marks.map(m => m.getBoundingClientRect()).map(b => b.width + b.height)"
         )
         assert any(size > 3 for size in sizes), plot.inner_text()
+    words = page.locator("figure.plot svg text").evaluate_all(
+        "all => all.map(one => one.getAttribute('fill'))"
+    )
+    assert all(colour.startswith("var(") for colour in words)  # or it is not seen in the dark
     for picture in page.locator("img").all():
         assert picture.get_attribute("alt")
+    headings = page.locator("h1, h2, h3, h4").evaluate_all("all => all.map(one => +one.tagName[1])")
+    assert all(after <= before + 1 for before, after in itertools.pairwise(headings))
     widths = page.locator("img").evaluate_all("all => all.map(one => one.naturalWidth)")
     assert all(widths)
 

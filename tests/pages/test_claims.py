@@ -69,6 +69,28 @@ def test_longer_names_come_first_and_claims_alike_share_their_places() -> None:
     assert found[1][1] == "Persian cat" and lost == ["bird"]
 
 
+def test_a_whole_name_goes_before_a_part_of_another() -> None:
+    text = "A space helmet, and a helmet on the floor."
+    assert marked(text, "glossy space helmet", "helmet")[0] == [
+        ("space helmet", "glossy space helmet"), ("helmet", "helmet"),
+    ]  # fmt: skip
+    assert marked("A helmet.", "glossy helmet", "helmet") == (
+        [("helmet", "helmet")], ["glossy helmet"],
+    )  # fmt: skip
+
+
+def test_plurals_are_found_and_what_a_thing_is_of_is_not_the_thing() -> None:
+    found, lost = marked(
+        "Two women with three puppies and a bowl.", "woman", "puppy", "bowl of tea"
+    )
+    assert [text for text, _ in found] == ["women", "puppies", "bowl"] and not lost
+    assert marked("Some tea.", "bowl of tea") == ([], ["bowl of tea"])
+
+
+def test_a_category_without_words_stands_nowhere() -> None:
+    assert marked("A cat, asleep!", "\x1f") == ([], ["\x1f"])
+
+
 def test_what_a_pattern_would_mean_is_text() -> None:
     assert marked("A <b>(.*)</b> cat", "<b>(.*)</b>")[0] == [("<b>(.*)</b>", "<b>(.*)</b>")]
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pages.report import main
+from pages.report_runs import open_runs
 from tests.e2e.commands import EXAMPLE, ROOT, rows, run
 from tests.pages.opened import SCHEMES, WIDTHS, check_layout, opened, reached_by_tab
 
@@ -162,6 +163,35 @@ def test_two_runs_stand_side_by_side(browser: Browser, demo: Path, tmp_path: Pat
         assert page.locator("details.item:visible").count() == 30
 
 
+def test_long_names_that_differ_at_their_end_stay_apart(
+    browser: Browser, demo: Path, tmp_path: Path
+) -> None:
+    copies = [tmp_path / f"hosted_vllm-some-organisation-Some2.5-{n}B-Instruct" for n in (7, 32)]
+    for copy in copies:
+        shutil.copytree(demo, copy, ignore=shutil.ignore_patterns("report"))
+    assert main([*map(str, copies), "--output", str(tmp_path / "both.html")]) == 0
+    with opened(browser, tmp_path / "both.html", width=390) as page:
+        for figure in ("metrics", "tradeoff-P"):
+            plot = page.locator(f"#figure-{figure}")
+            legend = plot.locator(".role-legend-label text").evaluate_all(
+                "all => all.map(one => one.firstChild.textContent)"
+            )
+            found = [text for text in legend if text.endswith((", before", ", after"))]
+            assert len(set(found)) == 4 and sum("-7B-" in text for text in found) == 2
+
+
+def test_runs_of_one_model_are_called_by_their_folders(tmp_path: Path) -> None:
+    for place in ("a/one", "b/one", "b/two"):
+        (tmp_path / place).mkdir(parents=True)
+        manifest = {"agent": "finer", "models": {"mine": ["same"]}}
+        (tmp_path / place / "manifest.json").write_text(json.dumps(manifest))
+    both = [tmp_path / "a/one", tmp_path / "b/two"]
+    assert [run.name for run in open_runs(both)] == ["one", "two"]
+    assert [run.name for run in open_runs(both[:1])] == ["same"]
+    alike = [tmp_path / "a/one", tmp_path / "b/one"]
+    assert [run.name for run in open_runs(alike)] == [str(path.resolve()) for path in alike]
+
+
 def damaged(folder: Path, demo: Path, name: str) -> Path:
     copy = folder / "copy"
     shutil.copytree(demo, copy, ignore=shutil.ignore_patterns("report"))
@@ -185,12 +215,17 @@ def test_a_folder_that_is_no_finished_run_is_refused(
     (tmp_path / "empty").mkdir()
     (tmp_path / "half").mkdir()
     shutil.copy(demo / ".run.json", tmp_path / "half")
+    for name, manifest in {"tuned": '{"method": "rp_dpo"}', "other": '{"name": "app"}'}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_text(manifest)
     missing = tmp_path / "copy"
     shutil.copytree(demo, missing, ignore=shutil.ignore_patterns("report", "revisions.jsonl"))
     cases = {
         "none": "no such folder",
         "empty": "holds no run",
         "half": "has not finished",
+        "tuned": "holds a training, which has no report",
+        "other": "manifest.json: agent: ",
         "copy": "revisions.jsonl: missing",
     }
     for name, said in cases.items():

@@ -84,6 +84,16 @@ def test_every_kind_of_run_has_its_chapter(
         assert items.first.locator(".content").inner_text()
 
 
+def test_legends_explain_what_is_there(made: Path) -> None:
+    for name, absent in {
+        "questions": "what the model chose",
+        "granfact": "by the revision",
+    }.items():
+        assert main([str(made / name)]) == 0
+        text = (made / name / "report/report.html").read_text()
+        assert 'class="legend' in text and absent not in text
+
+
 def test_no_result_of_a_run_is_written_over(made: Path) -> None:
     """The rectifier's own report is a file of the run, and questions may be built again."""
     before = (made / "rectified/report.md").read_bytes()
@@ -168,6 +178,7 @@ def test_answers_of_one_model(browser: Browser, answers: Path, width: int) -> No
         check_layout(page, width)
         assert page.locator("#figure-elements [aria-roledescription=point]").count() == 6
         assert page.locator("#figure-levels [aria-roledescription=point]").count() == 7
+        assert "run" not in page.locator("#figure-levels th").all_text_contents()
         overall = f"{100 * scores['overall']['paired_accuracy']:.1f}"
         assert overall in page.locator(".cards").inner_text() and f"**{overall}**" in text
         item = page.locator("details.item").first
@@ -224,6 +235,7 @@ def test_a_run_that_rejected_everything_has_a_report(
         page.locator("#figure-rejected summary").click()
         assert "refused" in page.locator("#figure-rejected table").inner_text()
         assert "0 of 0" in page.locator("div.head").first.inner_text()
+        assert page.locator(".note.warn").count() == ("--text-only" in command)
 
 
 def test_rejections_are_counted_by_reason(
