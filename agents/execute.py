@@ -332,6 +332,6 @@ def _models(answers: Mapping[str, int]) -> dict[str, list[str]]:
 def _cost_line(totals: Counter[str], seconds: float) -> str:
     tokens = totals["prompt_tokens"] + totals["completion_tokens"]
     return (
-        f"{totals['calls']:,} model calls, {totals['cached']:,} answered from the cache, "
+        f"{totals['calls']:,} model calls, {totals['cached']:,} more from the cache, "
         f"{tokens:,} tokens, ${totals['cost_usd']:.4f}, {seconds:.1f} s"
     )
