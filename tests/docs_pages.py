@@ -40,7 +40,7 @@ _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _COMMAND = re.compile(r"(?:(-m [a-z_.]+)|\b(grainwise [a-z-]+))((?: [^;&|\n]*)?)")
 _VARYING = (
     (re.compile(r"\d+(\.\d+)? (ms|s)\b"), r"N \2"),
-    (re.compile(r"[\d,]+ model calls, [\d,]+ answered"), "N model calls, N answered"),
+    (re.compile(r"[\d,]+ model calls, [\d,]+ more"), "N model calls, N more"),
 )
 
 

@@ -48,7 +48,8 @@ def opened(browser: Browser, url: str, *, errors: bool = False, **settings: Any)
 def ready(page: Page, number: int, judged: int) -> None:
     """Wait for this item, with so many judged."""
     page.wait_for_function(
-        "([n, judged]) => document.body.dataset.ready.split(' ').slice(1).join() == [n, judged]",
+        # A page that is being loaded has no body yet.
+        "([n, judged]) => document.body?.dataset.ready?.split(' ').slice(1).join() == [n, judged]",
         arg=[number, judged],
     )
 
