@@ -58,14 +58,19 @@ def blocks(page: Path) -> Iterator[Block]:
         yield Block(found[1], found[2], content.count("\n", 0, found.start()) + 1)
 
 
-async def run_page(page: Path, folder: Path, environment: Mapping[str, str]) -> None:
-    """Do what each block promises, in `folder`. Raises AssertionError that names the line."""
-    printed, names = None, {"__name__": "__main__"}
+async def run_page(page: Path, folder: Path, environment: Mapping[str, str]) -> list[str]:
+    """Do what each block promises, in `folder`; returns the languages of the blocks done.
+
+    Raises AssertionError that names the line.
+    """
+    printed, names, done = None, {"__name__": "__main__"}, []
     for block in blocks(page):
         try:
             printed = await _do(block, printed, folder, environment, names)
         except Exception as error:
             raise AssertionError(f"{page.name}:{block.line}: {error}") from error
+        done.append(block.language)
+    return done
 
 
 async def _do(
@@ -209,6 +214,6 @@ def _closes(text: str) -> None:
         raise ValueError("braces that do not close")
 
 
-def run(page: Path, folder: Path, environment: Mapping[str, str]) -> None:
+def run(page: Path, folder: Path, environment: Mapping[str, str]) -> list[str]:
     """`run_page` in an event loop, as a notebook has one."""
-    asyncio.run(run_page(page, folder, environment))
+    return asyncio.run(run_page(page, folder, environment))

@@ -124,7 +124,8 @@ def test_what_a_page_shows_is_so(
     (tmp_path / ".cache").symlink_to(prepared / "cache")  # the same questions on every page
     monkeypatch.chdir(tmp_path)
     path = f"{prepared / 'bin'}:{os.environ['PATH']}"
-    docs_pages.run(page, tmp_path, {"PATH": path, "PYTHONPATH": str(ROOT)})
+    done = docs_pages.run(page, tmp_path, {"PATH": path, "PYTHONPATH": str(ROOT)})
+    assert len(done) == page.read_text(encoding="utf-8").count("\n```") // 2, "every block was seen"
 
 
 def test_links_between_pages_lead_somewhere() -> None:

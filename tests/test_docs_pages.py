@@ -58,7 +58,8 @@ agents: {default: rules}
 def test_a_true_page_passes(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(TRUE)
-    run(page, tmp_path, {})
+    kinds = ["sh", "text", "python", "text", "bash", "py", "json", "yaml"]
+    assert run(page, tmp_path, {}) == kinds
 
 
 @pytest.mark.parametrize(
