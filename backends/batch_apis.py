@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Protocol
 import aiohttp
 
 from backends.batch_store import Answered
-from backends.litellm_driver import import_litellm
 from backends.provider_errors import from_exception, from_status
+from backends.quiet_litellm import import_litellm
 from backends.translation import ProviderRequest
 from runtime.errors import ToolkitError
 

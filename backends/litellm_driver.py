@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import warnings
-from functools import cache, cached_property
-from types import ModuleType
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -15,7 +13,9 @@ from pydantic import BaseModel
 
 from backends.base import Capabilities, Completion, ModelRequest
 from backends.chat import chat_arguments, read_completion
+from backends.prices import table_price
 from backends.provider_errors import from_exception
+from backends.quiet_litellm import import_litellm, record_arguments
 from backends.rate_headers import read_rate_limits
 from backends.structured import Mode
 from runtime.errors import ToolkitError
@@ -43,22 +43,6 @@ _KEY_VARIABLES = {
     "together_ai": ("TOGETHERAI_API_KEY", "TOGETHER_API_KEY"),
     "xai": ("XAI_API_KEY",),
 }
-
-
-@cache
-def import_litellm() -> ModuleType:
-    """LiteLLM, quiet and offline. The first call takes about three seconds."""
-    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else it tries a download
-    import litellm
-
-    litellm.telemetry = False
-    litellm.suppress_debug_info = True
-    for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    # It leaves a coroutine behind when a call is cancelled between its thread and the loop.
-    warnings.filterwarnings("ignore", r"coroutine '\w+\.acompletion' was never awaited")
-    module: ModuleType = litellm
-    return module
 
 
 class LiteLLMBackend:
@@ -163,11 +147,12 @@ class LiteLLMBackend:
         return self._endpoint
 
     async def _through_litellm(self, arguments: dict[str, Any]) -> Any:
-        key = self._key()
+        key, model = self._key(), self.config.model
         own_endpoint = {"api_base": self.config.api_base} if self.config.api_base else {}
+        record = record_arguments(model, arguments["messages"], priced=self._has_price)
         try:
             return await import_litellm().acompletion(
-                model=self.config.model,
+                model=model,
                 # The OpenAI client insists on a key; own endpoints mostly want none.
                 api_key=key or ("none" if own_endpoint else None),
                 num_retries=0,
@@ -175,13 +160,20 @@ class LiteLLMBackend:
                 timeout=self.config.timeout_s,
                 drop_params=True,
                 **own_endpoint,
+                **record,
                 **arguments,
             )
         except Exception as error:
-            known = from_exception(self.config.model, error, key or "")
+            known = from_exception(model, error, key or "")
             if known is None:
                 raise
             raise known from error
+
+    @cached_property
+    def _has_price(self) -> bool:
+        """Whether LiteLLM may know a price that counts."""
+        config = self.config
+        return config.price is None and not (config.api_base and table_price(config.model) is None)
 
     def _cost(self, response: Any) -> float:
         """US dollars by LiteLLM's table; 0 for an own endpoint and for an unknown price."""

@@ -10,7 +10,7 @@ import contextlib
 import json
 from typing import Any, NamedTuple
 
-from backends.litellm_driver import import_litellm
+from backends.quiet_litellm import import_litellm, record_arguments
 
 _BETA = "anthropic-beta"
 
@@ -66,6 +66,7 @@ async def _call(model: str, arguments: dict[str, Any], handle: Any) -> Any:
             num_retries=0,
             max_retries=0,
             drop_params=True,
+            **record_arguments(model, arguments["messages"]),
             **arguments,
         )
 

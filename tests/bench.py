@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from agents.base import build_request
@@ -28,7 +29,9 @@ from schemas.judgement import CategoryAnswer, CategoryQuestion
 from tests.e2e.commands import EXAMPLE, ROOT, rows, server, start
 
 IN_FLIGHT = 64
+LITELLM_WAYS = (("custom_openai/test", "/v1"), ("gemini/gemini-2.5-flash", "/v1beta"))
 CACHED, LIVE, CASES, ROWS, GRAPHS = 20_000, 1_500, 400, 100_000, 1_000
+ROUNDS, FEW = 7, 464
 
 
 def questions(count: int) -> list[ModelRequest]:
@@ -73,21 +76,34 @@ async def live_calls(folder: Path) -> list[str]:
         ours = await _ours(folder, f"{address}/v1")
         plain = await _plain_litellm(f"{address}/v1")
         again = await _ours(folder / "again", f"{address}/v1")
-        through = await _ours(folder / "through", f"{address}/v1", "custom_openai/test")
-        same = await _plain_litellm(f"{address}/v1", "custom_openai/test")
+        through = [await _through_litellm(folder, address, *way) for way in LITELLM_WAYS]
     best = max(ours, again)
     ratio = best[0] / plain[0]
     return [
         f"{best[0]:,.0f} live calls/s, {best[1]:.2f} CPU ms a call ({IN_FLIGHT} in flight, 50 ms)",
         f"{plain[0]:,.0f} live calls/s, {plain[1]:.2f} CPU ms a call: plain litellm.acompletion",
         f"{ratio:.2f} x plain LiteLLM (aim ≥ 4)",
-        f"{through[0]:,.0f} live calls/s, {through[1]:.2f} CPU ms a call through LiteLLM, plain "
-        f"{same[0]:,.0f} and {same[1]:.2f}: {through[0] / same[0]:.2f} x",
+        *through,
     ]
 
 
+async def _through_litellm(folder: Path, address: str, model: str, path: str) -> str:
+    """A line on a model that both ask through LiteLLM."""
+    ours, plain = [], []
+    for turn in range(ROUNDS):  # by turns: the machine's speed changes within a minute
+        ours.append(await _ours(folder / f"{turn}" / model, address + path, model, FEW))
+        plain.append(await _plain_litellm(address + path, model, FEW))
+    (fast, fast_ms), (slow, slow_ms) = (
+        map(median, zip(*one, strict=True)) for one in (ours, plain)
+    )
+    return (
+        f"{fast:,.0f} live calls/s, {fast_ms:.2f} CPU ms a call through LiteLLM ({model}), "
+        f"plain {slow:,.0f} and {slow_ms:.2f}: {fast / slow:.2f} x (aim ≥ 1.4)"
+    )
+
+
 async def _ours(
-    folder: Path, api_base: str, model: str = "hosted_vllm/test"
+    folder: Path, api_base: str, model: str = "hosted_vllm/test", calls: int = LIVE
 ) -> tuple[float, float]:
     profile = LiteLLMConfig(
         driver="litellm", model=model, api_base=api_base, max_parallel=IN_FLIGHT
@@ -98,12 +114,14 @@ async def _ours(
     async def ask(request: ModelRequest) -> None:
         await client.structured(request, CategoryAnswer)
 
-    result = await _timed(ask, questions(LIVE))
+    result = await _timed(ask, questions(calls))
     await backend.close()
     return result
 
 
-async def _plain_litellm(api_base: str, model: str = "hosted_vllm/test") -> tuple[float, float]:
+async def _plain_litellm(
+    api_base: str, model: str = "hosted_vllm/test", calls: int = LIVE
+) -> tuple[float, float]:
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
     import litellm
 
@@ -116,10 +134,14 @@ async def _plain_litellm(api_base: str, model: str = "hosted_vllm/test") -> tupl
             api_key="none",
             messages=[message.model_dump() for message in request.messages],
             response_format=CategoryAnswer,
+            temperature=request.sampling.temperature,
+            max_tokens=request.sampling.max_tokens,
+            seed=request.sampling.seed,
+            drop_params=True,
         )
         CategoryAnswer.model_validate_json(answer.choices[0].message.content)
 
-    return await _timed(ask, questions(LIVE))
+    return await _timed(ask, questions(calls))
 
 
 async def _timed(

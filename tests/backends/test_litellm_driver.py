@@ -16,6 +16,7 @@ from backends.base import Capabilities, Completion, ImageInput
 from backends.cache import ResponseCache
 from backends.client import ModelClient, Parsed
 from backends.litellm_driver import LiteLLMBackend
+from backends.prices import table_price
 from backends.usage import UsageMeter
 from runtime.errors import ToolkitError
 from schemas.config import LiteLLMConfig
@@ -65,6 +66,19 @@ def test_enforced_schema_sampling_and_usage(model: str) -> None:
     assert schema["strict"] is True
     assert schema["schema"]["required"] == ["decision"]
     assert schema["schema"]["additionalProperties"] is False
+
+
+def test_gemini_answers_in_the_schema_at_its_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", "key")
+    with running() as (server, api_base):
+        completion = answered("gemini/gemini-2.5-flash", api_base.replace("/v1", "/v1beta"))
+        (body,) = server.bodies
+    assert CategoryAnswer.model_validate_json(completion.text)
+    assert body["response_format"]["json_schema"]["schema"]["required"] == ["decision"]
+    usage, price = completion.usage, table_price("gemini/gemini-2.5-flash")
+    assert price is not None
+    paid = usage.prompt_tokens * price.input + usage.completion_tokens * price.output
+    assert usage.cost_usd == pytest.approx(paid / 1e6)
 
 
 @PATHS

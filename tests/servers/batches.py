@@ -1,12 +1,14 @@
 """Batch endpoints of three providers in front of the test server's answers.
 
-OpenAI's `/v1/files` and `/v1/batches`, Anthropic's message batches, Gemini's batchGenerateContent.
+OpenAI's `/v1/files` and `/v1/batches`, Anthropic's message batches, Gemini's batchGenerateContent
+and generateContent.
 A batch has ended after a number of polls. The server's faults hit single lines: `error_500` fails
 one, `hang` lets one expire, the others are as in a live answer.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import re
@@ -41,7 +43,7 @@ class BatchRoutes:
             ("POST", "/v1/messages/batches", self.anthropic_create),
             ("GET", "/v1/messages/batches/{id}", self.anthropic_retrieve),
             ("GET", "/v1/messages/batches/{id}/results", self.anthropic_results),
-            ("POST", "/v1beta/models/{call}", self.gemini_create),
+            ("POST", "/v1beta/models/{call}", self.gemini_call),
             ("GET", "/v1beta/batches", self.gemini_listed),
             ("GET", "/v1beta/batches/{id}", self.gemini_retrieve),
         ]
@@ -120,10 +122,15 @@ class BatchRoutes:
             text += json.dumps({"custom_id": key, "result": result}) + "\n"
         return web.Response(text=text)
 
-    async def gemini_create(self, request: web.Request) -> web.Response:
+    async def gemini_call(self, request: web.Request) -> web.Response:
         model, _, method = request.match_info["call"].partition(":")
-        assert method == "batchGenerateContent" and request.headers["x-goog-api-key"]
-        asked = (await request.json())["batch"]
+        assert request.headers["x-goog-api-key"]
+        asked = await request.json()
+        if method == "generateContent":  # one live answer
+            await asyncio.sleep(self._server.settings.latency_ms / 1000)
+            return web.json_response(await self._gemini_answer(asked | {"model": model}, None))
+        assert method == "batchGenerateContent"
+        asked = asked["batch"]
         rows = asked["input_config"]["requests"]["requests"]
         lines = [(row["metadata"]["key"], row["request"] | {"model": model}) for row in rows]
         batch = self._new(lines, {"name": asked["display_name"]})
@@ -143,21 +150,23 @@ class BatchRoutes:
                 if fault in (EXPIRED, FAILED):
                     line["error"] = {"code": 13, "message": "server error"}
                 else:
-                    system = " ".join(p["text"] for p in body["system_instruction"]["parts"])
-                    said = [
-                        {
-                            "role": "assistant" if c["role"] == "model" else "user",
-                            "content": " ".join(part["text"] for part in c["parts"]),
-                        }
-                        for c in body["contents"]
-                    ]
-                    schema = body["generationConfig"]["response_json_schema"]
-                    answer = await self._answer(system, said, schema, body, fault)
-                    line["response"] = _as_gemini(answer)
+                    line["response"] = await self._gemini_answer(body, fault)
                 answers.append(line)
             operation |= {"done": True, "response": {"inlinedResponses": {}}}
             operation["response"]["inlinedResponses"]["inlinedResponses"] = answers
         return web.json_response(operation)
+
+    async def _gemini_answer(self, body: Any, fault: str | None) -> dict[str, Any]:
+        system = " ".join(part["text"] for part in body["system_instruction"]["parts"])
+        said = [
+            {
+                "role": "assistant" if content["role"] == "model" else "user",
+                "content": " ".join(part["text"] for part in content["parts"]),
+            }
+            for content in body["contents"]
+        ]
+        schema = body["generationConfig"]["response_json_schema"]
+        return _as_gemini(await self._answer(system, said, schema, body, fault))
 
     async def _answer(
         self, system: str, said: list[dict[str, str]], schema: Any, body: Any, fault: str | None
