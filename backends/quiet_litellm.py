@@ -19,7 +19,8 @@ _numbers = itertools.count()
 @cache
 def import_litellm() -> ModuleType:
     """LiteLLM, quiet and offline. The first call takes about three seconds."""
-    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else it tries a download
+    for name in ("MODEL_COST_MAP", "ANTHROPIC_BETA_HEADERS"):  # else it tries to download them
+        os.environ.setdefault(f"LITELLM_LOCAL_{name}", "True")
     import litellm
 
     litellm.telemetry = False

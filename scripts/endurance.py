@@ -3,7 +3,9 @@
     python -m scripts.endurance --records 1000000
 
 Runs `agents.category_judge` as a process of its own on the fake driver, and again with every call
-in the cache. Exit code 1 when a limit is broken. It needs about 4 GB of disk for a million.
+in the cache. The rates that are compared count CPU seconds, corrected for the speed that the
+machine had at the moment (`scripts.metronome`). Exit code 1 when a limit is broken. It needs about
+4 GB of disk for a million.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import mean, median
 from typing import NamedTuple
 
 import psutil
@@ -39,13 +42,25 @@ class Sample(NamedTuple):
     memory: float
 
 
+class Rates(NamedTuple):
+    """Records a second: by the clock, of the CPU, and of a CPU that always has the same speed."""
+
+    wall: float
+    cpu: float
+    steady: float
+
+
 class Measured(NamedTuple):
-    """The samples of a run while it processed its records, and the peak memory of all of it."""
+    """The samples of a run while it processed its records, and the peak memory of all of it.
+
+    `beats` are moments and how long the CPU then took for a fixed piece of work.
+    """
 
     name: str
     samples: list[Sample]
     peak: int
     seconds: float
+    beats: list[tuple[float, float]]
 
     def at(self, share: float) -> Sample:
         """The state when this share of the records was done, between two samples."""
@@ -56,17 +71,21 @@ class Measured(NamedTuple):
                 return Sample(*(a + part * (b - a) for a, b in zip(old, new, strict=True)))
         return self.samples[-1]
 
-    def rates(self, tenth: int) -> tuple[float, float]:
-        """Records a second in the n-th tenth of the records, by the clock and of the CPU."""
+    def rates(self, tenth: int) -> Rates:
+        """In the n-th tenth of the records."""
         old, new = self.at((tenth - 1) / 10), self.at(tenth / 10)
         records = new.records - old.records
-        return records / max(new.wall - old.wall, 1e-9), records / max(new.cpu - old.cpu, 1e-9)
+        cpu = records / max(new.cpu - old.cpu, 1e-9)
+        usual = median(seconds for _, seconds in self.beats)
+        here = [seconds for wall, seconds in self.beats if old.wall <= wall <= new.wall]
+        slowness = mean(here or [usual]) / usual
+        return Rates(records / max(new.wall - old.wall, 1e-9), cpu, cpu * slowness)
 
     def broken(self) -> Iterator[str]:
-        """What exceeds a limit. Rates count CPU seconds: other programs cost the clock's alone."""
+        """What exceeds a limit. Other programs and a slower machine do not count."""
         if self.peak > MAX_MB * _MB:
             yield f"{self.name}: {self.peak / _MB:,.0f} MB, above {MAX_MB}"
-        rates = [self.rates(tenth)[1] for tenth in TENTHS]
+        rates = [self.rates(tenth).steady for tenth in TENTHS]
         if min(rates) < (1 - MAX_SPREAD) * max(rates):
             yield f"{self.name}: the rates differ by more than {MAX_SPREAD:.0%}"
 
@@ -115,8 +134,9 @@ def _record(number: int) -> dict[str, object]:
 def watch(name: str, command: Sequence[object], journal: Path) -> Measured:
     """Sample a command from its first outcome in the journal to its last, and wait for its end."""
     started = time.monotonic()
+    beats = journal.parent.with_suffix(".beats")
     process = subprocess.Popen(
-        [sys.executable, "-m", *map(str, command)],
+        [sys.executable, "-m", "scripts.metronome", str(beats), *map(str, command)],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -140,7 +160,14 @@ def watch(name: str, command: Sequence[object], journal: Path) -> Measured:
         raise SystemExit(f"{name}: the command failed")
     first = next(i for i, sample in enumerate(samples) if sample.records) - 1
     peak = max(peak, usage.ru_maxrss * 1024) if usage else peak
-    return Measured(name, samples[max(first, 0) :], peak, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    return Measured(name, samples[max(first, 0) :], peak, seconds, list(_read(beats)))
+
+
+def _read(beats: Path) -> Iterator[tuple[float, float]]:
+    for line in beats.read_text(encoding="utf-8").splitlines():
+        wall, seconds = line.split()
+        yield float(wall), float(seconds)
 
 
 def _new_lines(path: Path, position: int) -> tuple[int, int]:
@@ -165,11 +192,11 @@ def table(runs: Sequence[Measured]) -> Iterator[str]:
             f"peak {run.peak / _MB:,.0f} MB"
         )
         for tenth in TENTHS:
-            wall, cpu = run.rates(tenth)
+            wall, cpu, steady = run.rates(tenth)
             memory = run.at(tenth / 10).memory / _MB
             yield (
                 f"  at {tenth:>2}0 %: {wall:>7,.0f} records/s, {cpu:>7,.0f} a CPU second, "
-                f"{memory:>4,.0f} MB"
+                f"{steady:>7,.0f} at a steady speed, {memory:>4,.0f} MB"
             )
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-IN_FLIGHT = 64
+IN_FLIGHT = int(os.environ.get("IN_FLIGHT", "64"))
 INSTRUCTION = (
     "Decide whether the first thing is a kind of the second. Answer with a JSON object that has "
     'the one key "decision".'
