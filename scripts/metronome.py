@@ -2,9 +2,9 @@
 
     python -m scripts.metronome BEATS MODULE ARGUMENTS…
 
-Ten times a second a thread of the process reads a small JSON document a hundred times, which is like
-the work of the agents, and adds a line to the file BEATS: the clock, and the CPU seconds it took.
-Virtual machines change their speed twofold within a minute; with the beats, CPU seconds of
+Ten times a second a thread of the process reads a small JSON document a hundred times, which is
+like the work of the agents, and adds a line to the file BEATS: the clock, and the CPU seconds it
+took. Virtual machines change their speed twofold within a minute; with the beats, CPU seconds of
 different minutes can be compared.
 """
 
