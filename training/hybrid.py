@@ -52,11 +52,9 @@ def _part(options: Options, name: str) -> Options:
 
 
 def _free_memory() -> None:
-    """Wait until the first model is written, and make room for the second."""
-    from accelerate import PartialState
+    """Make room for the second model."""
     from accelerate.utils.memory import clear_device_cache
 
-    PartialState().wait_for_everyone()
     clear_device_cache(garbage_collection=True)
 
 

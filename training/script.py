@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import dataclasses
 import os
 import sys
@@ -107,6 +108,7 @@ def train(method: Method, config: TrainConfig, options: Options) -> None:
         manifest = fingerprint | _report(job, trainer, metrics) | {"execution": execution}
         write_json(options.output / "manifest.json", manifest)
         print(f"{trainer.state.global_step} steps, wrote {options.output}", flush=True)
+    job.arguments.distributed_state.wait_for_everyone()
 
 
 def check(method: Method, config: TrainConfig, options: Options) -> None:
@@ -196,8 +198,11 @@ def load_processor(model: str, has_images: bool) -> Any:
 
 
 def _train(job: _Job, output: Path, more: dict[str, Any]) -> tuple[Any, dict[str, float]]:
+    processes = job.arguments.distributed_state
+    # One that leaves with the group still open may abort, and torchrun then ends the others too.
+    atexit.register(processes.destroy_process_group)
     # The first process may just have discarded the checkpoints of a former training.
-    job.arguments.distributed_state.wait_for_everyone()
+    processes.wait_for_everyone()
     model, adapter = load_policy(job.config, job.arguments)
     trainer = job.trainer(
         model=model,
