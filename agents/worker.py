@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Self
 
@@ -78,7 +78,7 @@ class Worker(Generic[In, Out]):
             try:
                 return await self.agent.run(item, context)
             finally:
-                counted = {**asdict(usage), **context.answers, **context.latency}
+                counted = {**vars(usage), **context.answers, **context.latency}
                 self._usage[item.id] = counted
 
     def usage(self, record_id: str) -> Mapping[str, int | float]:

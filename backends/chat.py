@@ -15,6 +15,7 @@ from backends.base import (
     TokenUsage,
 )
 from backends.images import data_uri
+from backends.rate_headers import RateLimits
 from backends.structured import Mode, structured_arguments
 from runtime.errors import ToolkitError
 
@@ -34,8 +35,10 @@ def chat_arguments(
     return arguments
 
 
-def read_completion(response: dict[str, Any], model: str) -> Completion:
-    """The first choice of a chat-completions response.
+def read_completion(
+    response: dict[str, Any], model: str, limits: RateLimits | None = None
+) -> Completion:
+    """The first choice of a chat-completions response, whose headers stated `limits`.
 
     Raises ToolkitError (server) when the response is not of that format.
     """
@@ -56,6 +59,7 @@ def read_completion(response: dict[str, Any], model: str) -> Completion:
                 completion_tokens=counted.get("completion_tokens") or 0,
             ),
             logprobs=_logprobs(choice),
+            limits=limits,
         )
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         raise ToolkitError(
@@ -66,7 +70,9 @@ def read_completion(response: dict[str, Any], model: str) -> Completion:
 
 
 def _messages(request: ModelRequest) -> list[dict[str, Any]]:
-    messages: list[dict[str, Any]] = [message.model_dump() for message in request.messages]
+    messages: list[dict[str, Any]] = [
+        {"role": message.role, "content": message.content} for message in request.messages
+    ]
     if request.images:
         # Shown with the question, not with a correction of its answer.
         asked = next(message for message in messages if message["role"] == "user")

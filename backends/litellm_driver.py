@@ -83,8 +83,7 @@ class LiteLLMBackend:
         name = self.config.model
         if self._is_direct:
             answer, headers = await self._opened().chat(name.split("/", 1)[1], arguments)
-            completion = read_completion(answer, name)
-            return completion.model_copy(update={"limits": read_rate_limits(headers)})
+            return read_completion(answer, name, read_rate_limits(headers))
         return self.read(await self._through_litellm(arguments))
 
     def arguments(self, request: ModelRequest, output: type[BaseModel]) -> dict[str, Any]:
@@ -93,10 +92,10 @@ class LiteLLMBackend:
 
     def read(self, response: Any) -> Completion:
         """LiteLLM's response as a completion with its price. Raises ToolkitError (server)."""
-        completion = read_completion(response.model_dump(), self.config.model)
-        paid = completion.usage.model_copy(update={"cost_usd": self._cost(response)})
         stated = read_rate_limits(response._hidden_params.get("additional_headers") or {})
-        return completion.model_copy(update={"usage": paid, "limits": stated})
+        completion = read_completion(response.model_dump(), self.config.model, stated)
+        paid = completion.usage.model_copy(update={"cost_usd": self._cost(response)})
+        return completion.model_copy(update={"usage": paid})
 
     async def check(self) -> None:
         """The key is set and the endpoint answers. Raises ToolkitError (auth, prerequisite)."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
 from backends.provider_errors import from_status
 from runtime.errors import ToolkitError
@@ -20,7 +21,7 @@ class OpenAIEndpoint:
     """An OpenAI-compatible server at `api_base` (the URL that ends in `/v1`)."""
 
     def __init__(self, api_base: str, api_key: str | None) -> None:
-        self._url = api_base.rstrip("/") + "/chat/completions"
+        self._url = URL(api_base.rstrip("/") + "/chat/completions")
         self._key = api_key or ""
         self._session: aiohttp.ClientSession | None = None
 
@@ -62,6 +63,7 @@ class OpenAIEndpoint:
             if self._key:
                 headers["Authorization"] = f"Bearer {self._key}"
             self._session = aiohttp.ClientSession(
+                cookie_jar=aiohttp.DummyCookieJar(),  # no API sets one; else all are tried
                 connector=aiohttp.TCPConnector(limit=0),  # the limiter decides how many
                 timeout=aiohttp.ClientTimeout(total=None),  # and the client how long
                 headers=headers,

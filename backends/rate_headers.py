@@ -37,7 +37,13 @@ class RateLimits(NamedTuple):
 
 def read_rate_limits(headers: Mapping[str, str]) -> RateLimits | None:
     """The quotas that `headers` state; None when they state none."""
-    plain = {name.lower().removeprefix("llm_provider-"): str(v) for name, v in headers.items()}
+    plain = {
+        lower.removeprefix("llm_provider-"): str(value)
+        for name, value in headers.items()
+        if "ratelimit" in (lower := name.lower())
+    }
+    if not plain:
+        return None  # as from every server of one's own: looking for each name would take longer
     limits = RateLimits(_rate(plain, "requests"), _rate(plain, "tokens"))
     return limits if limits.requests or limits.tokens else None
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Self
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from schemas.base import StrictModel
 
@@ -21,6 +20,9 @@ class Spend(StrictModel):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: float = 0.0
+
+
+_SPENDS = TypeAdapter(dict[str, Spend])
 
 
 class SpendLedger:
@@ -56,9 +58,8 @@ class SpendLedger:
             completion_tokens=was.completion_tokens + completion_tokens,
             cost_usd=was.cost_usd + cost,
         )
-        plain = {name: spend.model_dump() for name, spend in self.spends.items()}
         # Padded, so that a shorter text leaves nothing of the longer one before it.
-        text = json.dumps(plain).encode().ljust(self._length)
+        text = _SPENDS.dump_json(self.spends).ljust(self._length)
         self._length = os.pwrite(self._descriptor, text, 0)
 
     def __enter__(self) -> Self:
@@ -70,6 +71,6 @@ class SpendLedger:
 
 def _read(text: bytes) -> dict[str, Spend]:
     try:
-        return {name: Spend.model_validate(spend) for name, spend in json.loads(text).items()}
-    except (ValueError, AttributeError, ValidationError):
+        return _SPENDS.validate_json(text)
+    except ValidationError:
         return {}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from schemas.base import StrictModel
 
@@ -13,6 +14,18 @@ Positive = Annotated[int, Field(gt=0)]
 MAX_ENTROPY = math.log(5)
 """Of five options, in nats."""
 StructuredMode = Literal["auto", "json_schema", "json", "prompt"]
+
+
+def _endpoint(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        # Reading the port checks it.
+        known = bool(parts.scheme in ("http", "https") and parts.hostname and (parts.port or True))
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError("expected a URL like http://localhost:8000/v1")
+    return text
 
 
 class Price(StrictModel):
@@ -52,7 +65,7 @@ class LiteLLMConfig(BackendConfig):
 
     driver: Literal["litellm"]
     model: str
-    api_base: str | None = None
+    api_base: Annotated[str, AfterValidator(_endpoint)] | None = None
     api_key_env: str | None = None
     structured: StructuredMode = "auto"
     vision: bool | None = None

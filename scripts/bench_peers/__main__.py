@@ -1,6 +1,6 @@
 """`make bench-peers`: one structured task by grainwise and its peers, on the same local server.
 
-    python -m scripts.bench_peers [--records 2000] [--only NAME …] [--markdown FILE]
+    python -m scripts.bench_peers [--records 2000] [--rounds 3] [--only NAME …] [--markdown FILE]
 
 Each peer has an environment of its own under `.peers`, made from `requirements/NAME.txt`. Measured
 of each, as whole processes: calls a second between the first and the last request that the server
@@ -9,6 +9,9 @@ peak memory of all its processes; records a second of a second run, from the sta
 the end, where nothing is asked again; and how many requests it takes in all when it is killed
 half-way and started again. What is in flight at the kill must be asked again, so there eight are,
 which all libraries reach: of 64 a faster one would have more.
+
+All but the last are medians of several rounds, in each of which every library has its turn: a
+shared machine changes its speed from one minute to the next.
 """
 
 from __future__ import annotations
@@ -21,11 +24,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import NamedTuple
+from statistics import median
+from typing import NamedTuple, TypeVar
 
 import psutil
 
@@ -35,7 +40,9 @@ HERE = Path(__file__).parent
 ENVIRONMENTS = ROOT / ".peers"
 SMALL = 64
 IN_FLIGHT, AT_KILL = 64, 8
-_POLL_SECONDS, _LIMIT_SECONDS = 0.05, 300.0
+_POLL_SECONDS, _LOOK_SECONDS, _LIMIT_SECONDS = 0.02, 0.25, 300.0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -89,68 +96,82 @@ class Measured(NamedTuple):
     peak_mb: float
 
 
-@dataclass
-class Result:
-    """A row of the table."""
+class Round(NamedTuple):
+    """What a library did in one round: calls a second at 0 and at 50 ms, CPU milliseconds a call,
+    and records a second when run again (0: it asks again)."""
 
-    name: str
-    rates: dict[int, float]
+    at_0_ms: float
+    at_50_ms: float
     cpu_ms: float
     peak_mb: float
-    cached: float
-    after_kill: int | None
+    again: float
 
 
 def main() -> None:
     """Measure the peers and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--records", type=int, default=2000)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="+", choices=[peer.name for peer in PEERS], default=[])
     parser.add_argument("--markdown", type=Path)
     options = parser.parse_args()
-    results = []
-    for peer in PEERS:
-        if not options.only or peer.name in options.only:
-            peer.install()
-            with tempfile.TemporaryDirectory() as folder:
-                results.append(measure(peer, options.records, Path(folder)))
-            print("\n".join(table(results)), flush=True)
+    peers = [peer for peer in PEERS if not options.only or peer.name in options.only]
+    for peer in peers:
+        peer.install()
+    rounds: dict[Peer, list[Round]] = {peer: [] for peer in peers}
+    for number in range(options.rounds):
+        for peer in peers:
+            rounds[peer].append(in_folder(measure, peer, options.records))
+            print(f"round {number + 1}: {peer.name} {rounds[peer][-1]}", flush=True)
+    kills = {peer: in_folder(after_kill, peer, options.records) for peer in peers}
+    lines = table(rounds, kills)
+    print("\n".join(lines))
     if options.markdown:
-        options.markdown.write_text("\n".join(table(results)) + "\n", encoding="utf-8")
+        options.markdown.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def measure(peer: Peer, count: int, folder: Path) -> Result:
-    """All figures of one peer."""
+def in_folder(measurement: Callable[[Peer, int, Path], T], peer: Peer, count: int) -> T:
+    """The measurement in a folder of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        return measurement(peer, count, Path(folder))
 
-    def serving(latency_ms: int) -> AbstractContextManager[str]:
-        return server(folder, "--answers", "fixed", "--latency-ms", latency_ms)
 
-    with serving(50) as address:
+def serving(folder: Path, latency_ms: int) -> AbstractContextManager[str]:
+    """The server that all of them ask."""
+    return server(folder, "--answers", "fixed", "--latency-ms", latency_ms)
+
+
+def measure(peer: Peer, count: int, folder: Path) -> Round:
+    """One round of one peer."""
+    with serving(folder, 50) as address:
         small = run(peer, address, SMALL, folder / "small")
-    with serving(0) as address:
+    with serving(folder, 0) as address:
         fast = run(peer, address, count, folder / "fast")
-        rates = {0: count / stats(address)["seconds"]}
-    with serving(50) as address:
+        at_0_ms = count / stats(address)["seconds"]
+    with serving(folder, 50) as address:
         slow = run(peer, address, count, folder / "slow")
-        rates[50] = count / stats(address)["seconds"]
+        at_50_ms = count / stats(address)["seconds"]
         asked = stats(address)["requests"]
         again = run(peer, address, count, folder / "slow")
         # One of them asks the server for its limits first.
         from_cache = stats(address)["requests"] - asked < count // 20
-    after_kill = None
-    with serving(50) as address:
+    return Round(
+        at_0_ms,
+        at_50_ms,
+        cpu_ms=1000 * (slow.cpu_seconds - small.cpu_seconds) / (count - SMALL),
+        peak_mb=max(fast.peak_mb, slow.peak_mb),
+        again=count / again.seconds if from_cache else 0.0,
+    )
+
+
+def after_kill(peer: Peer, count: int, folder: Path) -> int | None:
+    """Requests in all of a run that is killed half-way; None when it does not end."""
+    with serving(folder, 50) as address:
         run(peer, address, count, folder / "killed", kill_at=count // 2, in_flight=AT_KILL)
         with contextlib.suppress(TimeoutError):
             run(peer, address, count, folder / "killed", in_flight=AT_KILL)
-            after_kill = stats(address)["requests"]
-    return Result(
-        f"{peer.name.replace('_', '-')} {peer.version}",
-        rates,
-        1000 * (slow.cpu_seconds - small.cpu_seconds) / (count - SMALL),
-        max(fast.peak_mb, slow.peak_mb),
-        count / again.seconds if from_cache else 0.0,
-        after_kill,
-    )
+            return int(stats(address)["requests"])
+    return None
 
 
 def run(
@@ -185,10 +206,12 @@ def run(
 
 def _watch(process: subprocess.Popen[bytes], address: str, kill_at: int | None) -> Measured:
     """What a process and its descendants took; kills them when it is time."""
-    peak, started = 0.0, time.monotonic()
+    peak, started, looked = 0.0, time.monotonic(), 0.0
     deadline = started + _LIMIT_SECONDS
     while (ended := os.wait4(process.pid, os.WNOHANG))[0] == 0:
-        peak = max(peak, tree_mb(process.pid))
+        # It reads all of the machine's processes, on a core that the measured ones want.
+        if time.monotonic() - looked > _LOOK_SECONDS:
+            peak, looked = max(peak, tree_mb(process.pid)), time.monotonic()
         if kill_at is not None and stats(address).get("requests", 0) >= kill_at:
             os.killpg(process.pid, signal.SIGKILL)
             kill_at = None
@@ -213,19 +236,22 @@ def tree_mb(process: int) -> float:
     return total / 2**20
 
 
-def table(results: list[Result]) -> list[str]:
-    """The results as Markdown."""
-    head = (
+def table(rounds: Mapping[Peer, Sequence[Round]], kills: Mapping[Peer, int | None]) -> list[str]:
+    """The medians as Markdown."""
+    lines = [
         "| | calls/s at 0 ms | calls/s at 50 ms | CPU ms a call | peak MB | "
-        "records/s when run again | requests after a kill |"
-    )
-    rows = [
-        f"| {one.name} | {one.rates[0]:,.0f} | {one.rates[50]:,.0f} | {one.cpu_ms:.2f} | "
-        f"{one.peak_mb:,.0f} | {f'{one.cached:,.0f}' if one.cached else 'asks again'} | "
-        f"{'hangs' if one.after_kill is None else f'{one.after_kill:,}'} |"
-        for one in results
+        "records/s when run again | requests after a kill |",
+        "|---|--:|--:|--:|--:|--:|--:|",
     ]
-    return [head, "|---|--:|--:|--:|--:|--:|--:|", *rows]
+    for peer, measured in rounds.items():
+        middle = Round(*map(median, zip(*measured, strict=True)))
+        name, killed = f"{peer.name.replace('_', '-')} {peer.version}", kills[peer]
+        lines.append(
+            f"| {name} | {middle.at_0_ms:,.0f} | {middle.at_50_ms:,.0f} | {middle.cpu_ms:.2f} | "
+            f"{middle.peak_mb:,.0f} | {f'{middle.again:,.0f}' if middle.again else 'asks again'} | "
+            f"{'hangs' if killed is None else f'{killed:,}'} |"
+        )
+    return lines
 
 
 if __name__ == "__main__":
