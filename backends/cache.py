@@ -114,6 +114,8 @@ class ResponseCache:
             text = self._disk.get(key, retry=True)
             return None if text is None else Completion.model_validate_json(text)
         except sqlite3.DatabaseError as error:
+            if "decode" in str(error):
+                return None  # the bytes of one value are damaged, not the database
             raise self._unusable(error) from error
         except (ValueError, TypeError):  # pydantic's ValidationError is a ValueError
             return None
@@ -131,8 +133,10 @@ class ResponseCache:
         self._disk.close()
 
     def _unusable(self, error: Exception) -> ToolkitError:
-        return ToolkitError(
-            "prerequisite",
-            f"the cache {self.path} cannot be used: {error}",
-            "delete that directory or name another one as `run: {cache: …}`",
-        )
+        hint = "delete that directory or name another one as `run: {cache: …}`"
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (
+            sqlite3.SQLITE_FULL,
+            sqlite3.SQLITE_IOERR,
+        ):
+            hint = "free some disk space, then run the same command again"
+        return ToolkitError("prerequisite", f"the cache {self.path} cannot be used: {error}", hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from pydantic import BaseModel
@@ -18,6 +19,9 @@ from backends.images import data_uri
 from backends.rate_headers import RateLimits
 from backends.structured import Mode, structured_arguments
 from runtime.errors import ToolkitError
+
+_BROKEN_OFF = ("error", "network_error", "abort")
+_IMPOSSIBLE = -9999.0  # as OpenAI writes it
 
 
 def chat_arguments(
@@ -40,10 +44,13 @@ def read_completion(
 ) -> Completion:
     """The first choice of a chat-completions response, whose headers stated `limits`.
 
-    Raises ToolkitError (server) when the response is not of that format.
+    Raises ToolkitError (server) when the response is not of that format, or broken off.
     """
     try:
         choice = response["choices"][0]
+        if choice.get("finish_reason") in _BROKEN_OFF:
+            hint = "the provider failed; run the same command again later"
+            raise ToolkitError("server", f"{model} broke off its answer", hint)
         message = choice["message"]
         counted = response.get("usage") or {}
         # LiteLLM keeps fields that are not of its own format in a drawer of their own.
@@ -51,7 +58,7 @@ def read_completion(
         refusal = message.get("refusal") or drawer.get("refusal")
         reason: FinishReason = "refusal" if refusal else _finish_reason(choice)
         return Completion(
-            text=refusal or message.get("content") or "",
+            text=refusal or _text(message.get("content")),
             finish_reason=reason,
             model=response.get("model") or model,
             usage=TokenUsage(
@@ -84,6 +91,13 @@ def _messages(request: ModelRequest) -> list[dict[str, Any]]:
     return messages
 
 
+def _text(content: Any) -> str:
+    """The answer itself: some models send a list of parts, of which their thoughts are others."""
+    if isinstance(content, list):
+        return "".join(part["text"] for part in content if part["type"] == "text")
+    return content or ""
+
+
 def _finish_reason(choice: dict[str, Any]) -> FinishReason:
     reason = choice.get("finish_reason")
     if reason in ("length", "max_tokens"):
@@ -98,8 +112,13 @@ def _logprobs(choice: dict[str, Any]) -> tuple[TokenLogprob, ...] | None:
     return tuple(
         TokenLogprob(
             token=token["token"],
-            logprob=token["logprob"],
-            top={top["token"]: top["logprob"] for top in token.get("top_logprobs") or ()},
+            logprob=_finite(token["logprob"]),
+            top={top["token"]: _finite(top["logprob"]) for top in token.get("top_logprobs") or ()},
         )
         for token in content
     )
+
+
+def _finite(logprob: float | None) -> float:
+    """Some servers write null or -Infinity, which no cache could keep."""
+    return logprob if logprob is not None and math.isfinite(logprob) else _IMPOSSIBLE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,7 +11,9 @@ from contextlib import asynccontextmanager
 
 from backends.rate_headers import Rate, RateLimits
 
-_LONGEST_PAUSE_S = 600.0
+logger = logging.getLogger(__name__)
+
+_LONG_PAUSE_S, _LONGEST_PAUSE_S = 30.0, 600.0
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -104,7 +107,8 @@ class Limiter:
             self._tokens.give_back(estimated_tokens - used_tokens)
 
     def rate_limited(self, started: float, retry_after: float | None) -> None:
-        """Halve the concurrency and let nobody start before the provider wants calls again.
+        """Halve the concurrency and let nobody start before the provider wants calls again, or
+        for ten minutes, whichever is sooner.
 
         Calls that were in flight at the last cut say nothing new and cut no further.
         """
@@ -112,7 +116,10 @@ class Limiter:
         if started >= self._last_cut:
             self.limit = max(1.0, self.limit / 2)
             self._last_cut = now
-        self._paused_until = max(self._paused_until, now + (retry_after or 0.0))
+        pause = min(retry_after or 0.0, _LONGEST_PAUSE_S)
+        if now + pause > self._paused_until + _LONG_PAUSE_S:
+            logger.warning("the provider wants %.0f s without calls; waiting", pause)
+        self._paused_until = max(self._paused_until, now + pause)
 
     def adopt(self, limits: RateLimits) -> None:
         """Keep to the quota that a response stated, where the config says nothing."""

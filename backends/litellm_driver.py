@@ -101,7 +101,7 @@ class LiteLLMBackend:
         """The key is set and the endpoint answers. Raises ToolkitError (auth, prerequisite)."""
         config = self.config
         accepted = key_variables(config)
-        if accepted and not any(os.environ.get(variable) for variable in accepted):
+        if accepted and key_value(config) is None:
             raise ToolkitError(
                 "auth",
                 f"{config.model}: environment variable {accepted[0]} is not set",
@@ -121,10 +121,7 @@ class LiteLLMBackend:
 
     @cached_property
     def _is_direct(self) -> bool:
-        config = self.config
-        if config.api_base is None or not config.model.startswith(_OPENAI_COMPATIBLE):
-            return False
-        return urlsplit(config.api_base).hostname != _OPENAI_HOST
+        return _is_own(self.config) and self.config.model.startswith(_OPENAI_COMPATIBLE)
 
     def _mode(self) -> Mode:
         if self.config.structured != "auto":
@@ -134,19 +131,16 @@ class LiteLLMBackend:
         supported = import_litellm().get_supported_openai_params(self.config.model) or []
         return "json" if "response_format" in supported else "prompt"
 
-    def _key(self) -> str | None:
-        return os.environ.get(self.config.api_key_env) if self.config.api_key_env else None
-
     def _opened(self) -> OpenAIEndpoint:
         # Imported at the first call: aiohttp takes as long as some thousand cached answers.
         from backends.openai_http import OpenAIEndpoint
 
         if self._endpoint is None:
-            self._endpoint = OpenAIEndpoint(self.config.api_base or "", self._key())
+            self._endpoint = OpenAIEndpoint(self.config.api_base or "", key_value(self.config))
         return self._endpoint
 
     async def _through_litellm(self, arguments: dict[str, Any]) -> Any:
-        key, model = self._key(), self.config.model
+        key, model = key_value(self.config), self.config.model
         own_endpoint = {"api_base": self.config.api_base} if self.config.api_base else {}
         record = record_arguments(model, arguments["messages"], priced=self._has_price)
         try:
@@ -188,12 +182,18 @@ def key_variables(config: LiteLLMConfig) -> tuple[str, ...]:
     """Names of the environment variables of which one must hold the key; the first is usual."""
     if config.api_key_env:
         return (config.api_key_env,)
-    return () if config.api_base else _KEY_VARIABLES.get(provider_name(config.model), ())
+    return () if _is_own(config) else _KEY_VARIABLES.get(provider_name(config.model), ())
 
 
 def key_value(config: LiteLLMConfig) -> str | None:
-    """The key, from the first of its variables that is set."""
-    return next(filter(None, map(os.environ.get, key_variables(config))), None)
+    """The key, from the first of its variables that is set; read from a file it has a line end."""
+    values = (os.environ.get(variable, "").strip() for variable in key_variables(config))
+    return next(filter(None, values), None)
+
+
+def _is_own(config: LiteLLMConfig) -> bool:
+    """Whether `api_base` names an endpoint of one's own; OpenAI's may be written out."""
+    return config.api_base is not None and urlsplit(config.api_base).hostname != _OPENAI_HOST
 
 
 def provider_name(model: str) -> str:
@@ -212,8 +212,9 @@ async def _probe(url: str, model: str) -> None:
         writer.close()
     except (OSError, TimeoutError) as error:
         start = "ollama serve" if model.startswith("ollama") else "vllm serve MODEL"
+        shown = url.replace(address.netloc, address.netloc.rpartition("@")[2])
         raise ToolkitError(
             "prerequisite",
-            f"{model}: nothing answers at {url}",
+            f"{model}: nothing answers at {shown}",
             f"start it, e.g. `{start}`, or correct `api_base` in the config",
         ) from error

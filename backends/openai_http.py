@@ -18,10 +18,17 @@ from runtime.errors import ToolkitError
 
 
 class OpenAIEndpoint:
-    """An OpenAI-compatible server at `api_base` (the URL that ends in `/v1`)."""
+    """An OpenAI-compatible server at `api_base` (the URL that ends in `/v1`).
+
+    Raises ToolkitError (config) for a key beside a password in the URL: only one can be sent.
+    """
 
     def __init__(self, api_base: str, api_key: str | None) -> None:
         self._url = URL(api_base.rstrip("/") + "/chat/completions")
+        self._shown = self._url.with_user(None)
+        if api_key and self._url.user:
+            message = f"{self._shown}: `api_base` has a user and password, and there is a key too"
+            raise ToolkitError("config", message, "leave out one of `api_key_env` and the password")
         self._key = api_key or ""
         self._session: aiohttp.ClientSession | None = None
 
@@ -38,7 +45,7 @@ class OpenAIEndpoint:
                 content = await response.read()
         except aiohttp.ClientError as error:
             raise ToolkitError(
-                "connection", f"{self._url}: {error}", "check that the endpoint is up"
+                "connection", f"{self._shown}: {error}", "check that the endpoint is up"
             ) from error
         text = content.decode(errors="replace")
         if response.status != 200:
@@ -48,7 +55,7 @@ class OpenAIEndpoint:
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
-            raise ToolkitError("server", f"{self._url} answered with something else than JSON")
+            raise ToolkitError("server", f"{self._shown} answered with something else than JSON")
         return answer, response.headers
 
     async def close(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from backends.rate_headers import retry_after
 from runtime.errors import ErrorKind, ToolkitError
@@ -52,6 +52,11 @@ _HINTS: dict[ErrorKind, str] = {
 }
 _CONTEXT = re.compile(r"context.{0,20}(length|window|size)|maximum context|too many tokens", re.I)
 _POLICY = re.compile(r"content.{0,12}(policy|filter|management)|safety", re.I)
+_FLAGGED = re.compile(r"input was flagged", re.I)  # OpenRouter's 403
+_WRONG_KEY = re.compile(r"api key not valid", re.I)  # Gemini's 400
+# OpenAI's 429 for a key without credit. Gemini uses the same sentence for a quota of a minute.
+_NO_CREDIT = "insufficient_quota"
+_RETRY_DELAY = re.compile(r'"retryDelay":\s*"([\d.]+)s"')  # Gemini states it in the body alone
 _SHOWN_CHARACTERS = 300
 
 
@@ -70,17 +75,26 @@ def from_exception(model: str, error: Exception, secret: str = "") -> ToolkitErr
         if kind is not None:
             if kind == "server" and _connection_lost(error):
                 kind = "connection"
+            elif kind == "rate_limited" and _has_no_credit(error):
+                kind = "auth"
             return _error(kind, model, str(error), _headers(error), secret)
     return None
 
 
-def _connection_lost(error: BaseException | None) -> bool:
+def _connection_lost(error: BaseException) -> bool:
     """Whether a lost or refused connection began it: LiteLLM calls some of these a server error."""
+    return any(isinstance(cause, ConnectionError) for cause in _causes(error))
+
+
+def _has_no_credit(error: BaseException) -> bool:
+    """Whether the provider said so: LiteLLM's own text leaves the code out."""
+    return any(getattr(cause, "code", None) == _NO_CREDIT for cause in _causes(error))
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
-        if isinstance(error, ConnectionError):
-            return True
+        yield error
         error = error.__cause__ or error.__context__
-    return False
 
 
 def _headers(error: Exception) -> Mapping[str, str]:
@@ -93,14 +107,27 @@ def _headers(error: Exception) -> Mapping[str, str]:
 def _error(
     kind: ErrorKind, model: str, text: str, headers: Mapping[str, str], secret: str
 ) -> ToolkitError:
-    if kind == "bad_request":
-        if _CONTEXT.search(text):
-            kind = "context_too_long"
-        elif _POLICY.search(text):
-            kind = "refused"
+    kind = _by_text(kind, text)
+    delay = _RETRY_DELAY.search(text)
     if secret:
         text = text.replace(secret, "***")
     if kind == "auth":
         text = "the provider refused the key"  # its own words may quote parts of the key
     message = f"{model}: {' '.join(text.split())[:_SHOWN_CHARACTERS]}"
-    return ToolkitError(kind, message, _HINTS[kind], retry_after(headers))
+    asked = retry_after(headers)
+    if asked is None and delay:
+        asked = float(delay.group(1))
+    return ToolkitError(kind, message, _HINTS[kind], asked)
+
+
+def _by_text(kind: ErrorKind, text: str) -> ErrorKind:
+    """What the provider's words tell better than its status."""
+    if kind == "bad_request":
+        if _CONTEXT.search(text):
+            return "context_too_long"
+        if _WRONG_KEY.search(text):
+            return "auth"
+        return "refused" if _POLICY.search(text) else kind
+    if kind == "auth" and _FLAGGED.search(text):
+        return "refused"
+    return "auth" if kind == "rate_limited" and _NO_CREDIT in text else kind

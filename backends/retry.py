@@ -91,4 +91,5 @@ async def retry(
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = error.retry_after if isinstance(error, ToolkitError) else None
-    return _backoff(state) if asked is None else asked * random.uniform(1.0, 1.25)
+    # Some say 0 and go on refusing: that is no answer to "when".
+    return asked * random.uniform(1.0, 1.25) if asked else _backoff(state)

@@ -19,9 +19,8 @@ StructuredMode = Literal["auto", "json_schema", "json", "prompt"]
 def _endpoint(text: str) -> str:
     try:
         parts = urlsplit(text)
-        # Reading the port checks it.
-        known = bool(parts.scheme in ("http", "https") and parts.hostname and (parts.port or True))
-    except ValueError:
+        known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a port that is none, too
         known = False
     if not known:
         raise ValueError("expected a URL like http://localhost:8000/v1")

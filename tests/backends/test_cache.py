@@ -92,6 +92,23 @@ def test_damaged_entry_is_a_miss_and_is_replaced(cache: ResponseCache, damage: s
     assert cache.get("key") == ANSWER
 
 
+def test_entry_that_is_no_text_is_a_miss_and_is_replaced(cache: ResponseCache) -> None:
+    cache.put("key", ANSWER)
+    with sqlite3.connect(cache.path / "cache.db") as database:
+        database.execute("UPDATE Cache SET value = CAST(x'7bff' AS TEXT)")
+    assert cache.get("key") is None
+    cache.put("key", ANSWER)
+    assert cache.get("key") == ANSWER
+
+
+def test_full_disk_is_no_reason_to_delete_what_was_paid_for(cache: ResponseCache) -> None:
+    pages = cache._disk._sql("PRAGMA page_count").fetchone()[0]
+    cache._disk._sql(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(ToolkitError, match="free some disk space") as raised:
+        cache.put("key", ANSWER.model_copy(update={"text": "x" * 100_000}))
+    assert raised.value.kind == "prerequisite"
+
+
 def test_unusable_directory_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "cache").mkdir()

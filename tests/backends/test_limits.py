@@ -71,6 +71,19 @@ def test_rate_limit_halves_once_a_round_and_pauses() -> None:
     assert limiter.limit == 4
 
 
+def test_nobody_waits_longer_than_ten_minutes_and_a_long_wait_is_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = Clock()
+    limiter = Limiter(16, clock=clock, sleep=clock.sleep)
+    for _ in range(3):
+        limiter.rate_limited(started=clock.now, retry_after=86_400.0)
+    assert starts(limiter, 1) == [700.0]
+    assert [record.message for record in caplog.records] == [
+        "the provider wants 600 s without calls; waiting"
+    ]
+
+
 def test_concurrency_never_falls_below_one_and_recovers_by_one_a_round() -> None:
     clock = Clock()
     limiter = Limiter(8, clock=clock, sleep=clock.sleep)

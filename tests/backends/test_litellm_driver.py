@@ -15,7 +15,7 @@ from PIL import Image
 from backends.base import Capabilities, Completion, ImageInput
 from backends.cache import ResponseCache
 from backends.client import ModelClient, Parsed
-from backends.litellm_driver import LiteLLMBackend
+from backends.litellm_driver import LiteLLMBackend, key_variables
 from backends.prices import table_price
 from backends.usage import UsageMeter
 from runtime.errors import ToolkitError
@@ -147,6 +147,25 @@ def test_key_is_sent_and_never_shown(model: str, monkeypatch: pytest.MonkeyPatch
     assert isinstance(error, ToolkitError)
     assert error.kind == "auth" and error.exit_code == 3
     assert "sk-secret" not in str(error)
+
+
+def test_line_end_of_a_key_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_KEY", "sk-right\n")
+    with running(Settings(api_key="sk-right")) as (_, api_base):
+        answered("hosted_vllm/test", api_base, api_key_env="TEST_KEY")
+
+
+def test_password_of_the_url_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    api_base = f"http://ada:hunter2@127.0.0.1:{_free_port()}/v1"
+    unreachable = check(config("hosted_vllm/test", api_base))
+    assert unreachable is not None and "hunter2" not in str(unreachable)
+    lost = complete("hosted_vllm/test", api_base)
+    assert isinstance(lost, ToolkitError) and lost.kind == "connection"
+    assert "hunter2" not in str(lost)
+    monkeypatch.setenv("TEST_KEY", "sk-right")
+    both = complete("hosted_vllm/test", api_base, api_key_env="TEST_KEY")
+    assert isinstance(both, ToolkitError) and both.kind == "config"
+    assert "hunter2" not in str(both)
 
 
 @PATHS
@@ -296,6 +315,12 @@ def test_missing_key_is_named(
     assert f"{variable} is not set" in error.message
     monkeypatch.setenv(variable, "x")
     assert check(config(model, None, **options)) is None
+
+
+def test_openai_written_out_wants_its_usual_key_and_an_own_endpoint_none() -> None:
+    written_out = config("openai/gpt-4o", "https://api.openai.com/v1")
+    assert key_variables(written_out) == ("OPENAI_API_KEY",)
+    assert key_variables(config("openai/gpt-4o", "http://127.0.0.1:8000/v1")) == ()
 
 
 def test_unreachable_endpoint_is_named_with_its_cure() -> None:

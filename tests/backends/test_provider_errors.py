@@ -17,13 +17,17 @@ from backends.provider_errors import from_exception, from_status
         (400, "This model's maximum context length is 4096 tokens", "context_too_long"),
         (400, "the request exceeds the available context size", "context_too_long"),
         (400, "flagged by our content policy", "refused"),
+        (400, "API key not valid. Please pass a valid API key.", "auth"),
         (401, "", "auth"),
         (403, "", "auth"),
+        (403, "model requires moderation and your input was flagged", "refused"),
         (404, "no such model", "config"),
         (408, "", "timeout"),
         (413, "", "context_too_long"),
         (422, "unknown field", "bad_request"),
         (429, "", "rate_limited"),
+        (429, "You exceeded your current quota", "rate_limited"),
+        (429, '{"error": {"code": "insufficient_quota"}}', "auth"),
         (500, "", "server"),
         (503, "overloaded", "server"),
         (529, "overloaded", "server"),
@@ -45,6 +49,12 @@ def test_retry_after_as_seconds_and_as_date() -> None:
     assert dated is not None and 50 < dated <= 60
 
 
+def test_gemini_states_its_delay_in_the_body() -> None:
+    text = '{"details": [{"retryDelay": "45.8s"}]}'
+    assert from_status("m", 429, text, {}).retry_after == 45.8
+    assert from_status("m", 429, text, {"retry-after": "2"}).retry_after == 2
+
+
 def test_secrets_and_long_texts_are_not_repeated() -> None:
     error = from_status("m", 500, "key sk-123 " + "x" * 9999, {}, secret="sk-123")
     assert "sk-123" not in error.message and len(error.message) < 400
@@ -62,6 +72,18 @@ def test_litellm_exceptions_by_their_most_specific_class() -> None:
     assert kind(litellm.ContextWindowExceededError) == "context_too_long"
     assert kind(litellm.ContentPolicyViolationError) == "refused"
     assert kind(litellm.BadRequestError) == "bad_request"
+    assert kind(litellm.RateLimitError) == "rate_limited"
     assert kind(litellm.Timeout) == "timeout"
     assert kind(litellm.ServiceUnavailableError) == "server"
     assert from_exception("m", KeyError("a bug")) is None
+
+
+def test_no_credit_is_told_from_a_rate_limit_by_what_litellm_made_of_it() -> None:
+    import litellm
+
+    cause = RuntimeError("what OpenAI's client raises")
+    cause.code = "insufficient_quota"  # type: ignore[attr-defined]
+    error = litellm.RateLimitError("your current quota", model="m", llm_provider="p")
+    error.__cause__ = cause
+    known = from_exception("m", error)
+    assert known is not None and (known.kind, known.exit_code) == ("auth", 3)
