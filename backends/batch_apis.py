@@ -71,7 +71,10 @@ class OpenAIBatches:
         base = {"api_base": api_base} if api_base else {}
         # The OpenAI client insists on a key; own endpoints mostly want none.
         given = key or ("none" if api_base else None)
-        self._common: dict[str, Any] = {"custom_llm_provider": "openai", "api_key": given} | base
+        # Left to itself, the OpenAI client posts again after a lost connection or a 504: the batch
+        # may then be there three times, all of them paid, and only one is ever found.
+        own = {"custom_llm_provider": "openai", "api_key": given, "max_retries": 0}
+        self._common: dict[str, Any] = own | base
 
     async def submit(self, token: str, lines: Lines) -> str:
         """Upload the requests as a file and start a batch of it."""

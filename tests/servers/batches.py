@@ -3,7 +3,7 @@
 OpenAI's `/v1/files` and `/v1/batches`, Anthropic's message batches, Gemini's batchGenerateContent
 and generateContent.
 A batch has ended after a number of polls. The server's faults hit single lines: `error_500` fails
-one, `hang` lets one expire, the others are as in a live answer.
+one, `hang` lets one expire, the others are as in a live answer. `Settings.batch_faults` hit calls.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 EXPIRED, FAILED = "hang", "error_500"
+LOST = "lost"
+"""The call does what it should, and the connection is gone before it says so."""
 
 
 class BatchRoutes:
@@ -48,7 +50,24 @@ class BatchRoutes:
             ("GET", "/v1beta/batches/{id}", self.gemini_retrieve),
         ]
         for method, path, handler in routes:
-            app.router.add_route(method, path, handler)
+            app.router.add_route(method, path, self._counted(f"{method} {path}", handler))
+
+    def _counted(self, route: str, handler: Handler) -> Handler:
+        """`handler` with the faults that `route` is due, the first call first."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            self._server.stats[route] += 1
+            due = self._server.settings.batch_faults.get(route)
+            fault = due.pop(0) if due else None
+            if isinstance(fault, int):
+                error = {"error": {"type": "api_error", "message": f"fault {fault}"}}
+                return web.json_response(error, status=fault, headers={"Retry-After": "0"})
+            answer = await handler(request)
+            if fault == LOST and request.transport:
+                request.transport.close()
+            return answer
+
+        return handle
 
     async def upload(self, request: web.Request) -> web.Response:
         form = await request.post()
