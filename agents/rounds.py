@@ -28,7 +28,8 @@ class BatchRounds:
         for step in steps:
             backends.client(step)  # each opens its queue
         store = self.batches.store
-        if not store.open_batches() or await self.batches.collect():
+        # Also where no batch is open: a kill may have come after the answers and before their bill.
+        if await self.batches.collect() or not store.open_batches():
             return True
         print(f"{store.count_submitted():,} requests are in batches that have not ended; {_AGAIN}")
         self.batches.close(complete=False)

@@ -14,14 +14,17 @@ from backends.base import Backend, Completion, ModelRequest, TokenUsage
 from backends.batch_apis import AnthropicBatches, BatchApi, GeminiBatches, OpenAIBatches
 from backends.batch_store import Answered, Batch, BatchStore, Queued
 from backends.litellm_driver import LiteLLMBackend, key_value, provider_name
+from backends.prices import table_price
 from backends.provider_errors import from_exception, from_status
-from backends.translation import ProviderRequest, from_provider, to_provider
+from backends.translation import ProviderRequest, from_provider, stated_tokens, to_provider
 from backends.usage import UsageMeter, priced
 from runtime.errors import PendingError, ToolkitError
 from schemas.config import BackendConfig, LiteLLMConfig
 
 MAX_TRIES = 3
 _WITHOUT_ANSWER = 504
+_SHOWN_CHARACTERS = 300
+_UNREADABLE = "run again with --retry-rejected, or try another backend for these records"
 
 _APIS: dict[str, type[OpenAIBatches] | type[AnthropicBatches] | type[GeminiBatches]] = {
     "openai": OpenAIBatches,
@@ -136,15 +139,31 @@ class BatchQueue:
         for key, answer in self._store.unpaid(self.name):
             # The answer alone tells its tokens, whatever was asked.
             nothing = {"messages": [{"role": "user", "content": ""}]}
-            yield (await self._read(nothing, answer)).usage
+            try:
+                usage = (await self._read(nothing, answer)).usage
+            except ToolkitError:  # that is for the record which takes it; here it is a bill
+                known = self._backend.config.price or table_price(self._backend.config.model)
+                usage = self._at_batch_price(priced(stated_tokens(answer), known))
+            yield usage
             self._store.mark_paid(key)
 
     async def _read(self, arguments: dict[str, Any], answer: Any) -> Completion:
+        """Raises ToolkitError."""
         config = self._backend.config
-        completion = self._backend.read(await from_provider(config.model, arguments, answer))
-        usage = priced(completion.usage, config.price)
-        usage = usage.model_copy(update={"cost_usd": usage.cost_usd * config.batch_price})
+        try:
+            response = await from_provider(config.model, arguments, answer)
+        except Exception as error:
+            known = _unreadable(config.model, error)
+            if known is None:
+                raise
+            raise known from error
+        completion = self._backend.read(response)
+        usage = self._at_batch_price(priced(completion.usage, config.price))
         return completion.model_copy(update={"usage": usage})
+
+    def _at_batch_price(self, usage: TokenUsage) -> TokenUsage:
+        cost = usage.cost_usd * self._backend.config.batch_price
+        return usage.model_copy(update={"cost_usd": cost})
 
     async def take(
         self, request: ModelRequest, output: type[BaseModel], worst_usd: float
@@ -200,3 +219,18 @@ class BatchQueue:
             if known is None:
                 raise
             return known.message
+
+
+def _unreadable(model: str, error: Exception) -> ToolkitError | None:
+    """Why LiteLLM cannot read an answer that is here; None if the exception is none of its own.
+
+    It speaks of a lost connection, a server or a key, none of which was asked: whatever it is, it
+    is one answer, which rejects its record and neither is asked for again nor ends the run.
+    """
+    known = from_exception(model, error)
+    if known is None or known.kind in ("bad_request", "refused", "context_too_long"):
+        return known
+    said = str(error).partition("\n")[0][:_SHOWN_CHARACTERS]  # the rest is a traceback
+    return ToolkitError(
+        "server", f"{model} sent an answer that cannot be read: {said}", _UNREADABLE
+    )

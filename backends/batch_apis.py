@@ -242,7 +242,9 @@ def _anthropic_answer(line: str) -> Answered:
 def _gemini_answer(line: dict[str, Any]) -> Answered:
     key = line["metadata"]["key"]
     if "response" in line:
-        return Answered(key, 200, line["response"])
+        # A prompt that was blocked has cost nothing and says so by leaving out its usage, without
+        # which LiteLLM does not get as far as the reason.
+        return Answered(key, 200, {"usageMetadata": {}} | line["response"])
     error = line.get("error") or {}
     return Answered(key, _GEMINI_STATUS.get(error.get("code", 0), _EXPIRED), error)
 

@@ -10,9 +10,18 @@ import contextlib
 import json
 from typing import Any, NamedTuple
 
+from backends.base import TokenUsage
 from backends.quiet_litellm import import_litellm, record_arguments
 
 _BETA = "anthropic-beta"
+# What OpenAI, Anthropic and Gemini call the tokens that are paid.
+_PROMPT_TOKENS = (
+    "prompt_tokens", "input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens",
+    "promptTokenCount",
+)  # fmt: skip
+_COMPLETION_TOKENS = (
+    "completion_tokens", "output_tokens", "candidatesTokenCount", "thoughtsTokenCount",
+)  # fmt: skip
 
 
 class ProviderRequest(NamedTuple):
@@ -52,6 +61,21 @@ async def from_provider(model: str, arguments: dict[str, Any], answer: dict[str,
         return httpx.Response(200, json=answer)
 
     return await _call(model, arguments, give)
+
+
+def stated_tokens(answer: Any) -> TokenUsage:
+    """The tokens that a provider's own answer states, for one that cannot be read; else none."""
+    found = answer if isinstance(answer, dict) else {}
+    counted = found.get("usage") or found.get("usageMetadata")
+    if not isinstance(counted, dict):
+        return TokenUsage()
+    try:
+        return TokenUsage(
+            prompt_tokens=sum(counted.get(name) or 0 for name in _PROMPT_TOKENS),
+            completion_tokens=sum(counted.get(name) or 0 for name in _COMPLETION_TOKENS),
+        )
+    except (TypeError, ValueError):
+        return TokenUsage()
 
 
 async def _call(model: str, arguments: dict[str, Any], handle: Any) -> Any:

@@ -13,13 +13,19 @@ from backends.batch import Batches
 from backends.batch_apis import Ended, Lines
 from backends.batch_store import Answered, BatchStore
 from backends.litellm_driver import LiteLLMBackend
+from backends.translation import stated_tokens
 from backends.usage import UsageMeter
 from runtime.errors import PendingError, ToolkitError
-from schemas.config import LiteLLMConfig
+from schemas.config import LiteLLMConfig, Price
 from schemas.judgement import CategoryAnswer
 from tests.backends.conftest import category_request
 
-CONFIG = LiteLLMConfig(driver="litellm", model="openai/test", api_base="http://127.0.0.1:9/v1")
+CONFIG = LiteLLMConfig(
+    driver="litellm",
+    model="openai/test",
+    api_base="http://127.0.0.1:9/v1",
+    price=Price(input=1.0, output=0.0),
+)
 
 
 class Provider:
@@ -106,6 +112,60 @@ def test_each_answer_is_paid_for_once_also_where_nobody_takes_it(tmp_path: Path)
         assert (usage.total.calls, usage.total.prompt_tokens) == (2, 14)
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "tokens"),
+    [
+        (CHAT | {"choices": []}, "server", 7),
+        ({"error": {"message": "upstream"}}, "bad_request", 0),
+        ({"error": {"message": "upstream", "code": 401}}, "server", 0),
+        ({"usage": {"prompt_tokens": "many"}}, "server", 0),
+        (None, "server", 0),
+    ],
+)
+def test_answer_that_cannot_be_read_is_paid_for_and_rejects_its_record_alone(
+    tmp_path: Path, answer: Any, kind: str, tokens: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fetch(self: Provider, batch_id: str) -> Ended:
+        (first, _), (second, _) = self.batches[batch_id]
+        return Ended([Answered(first, 200, answer), Answered(second, 200, CHAT)], "")
+
+    monkeypatch.setattr(Provider, "fetch", fetch)
+    usage = UsageMeter()
+    batches = opened(tmp_path, usage)
+
+    async def main() -> None:
+        await queue(batches, "couch", "settee")
+        await batches.submit()
+        assert await batches.collect()
+        assert (usage.total.calls, usage.total.prompt_tokens) == (2, 7 + tokens)
+        cost = (7 + tokens) * 1e-6 / 2
+        assert usage.total.cost_usd == pytest.approx(cost), "at the price of a batch"
+        assert await batches.collect() is False
+        assert usage.total.calls == 2, "counted once"
+        with pytest.raises(ToolkitError) as raised:
+            await take(batches, "couch")
+        assert raised.value.kind == kind
+        assert (await take(batches, "settee")).text
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("answer", "tokens"),
+    [
+        ({"usage": {"prompt_tokens": 7, "completion_tokens": 3}}, (7, 3)),
+        ({"usage": {"input_tokens": 5, "cache_read_input_tokens": 2, "output_tokens": 3}}, (7, 3)),
+        ({"usageMetadata": {"promptTokenCount": 7, "thoughtsTokenCount": 3}}, (7, 3)),
+        ({"usage": {"prompt_tokens": -1}}, (0, 0)),
+        ({"usage": None}, (0, 0)),
+        ([], (0, 0)),
+    ],
+)
+def test_stated_tokens(answer: Any, tokens: tuple[int, int]) -> None:
+    stated = stated_tokens(answer)
+    assert (stated.prompt_tokens, stated.completion_tokens) == tokens
 
 
 def test_batches_hold_what_the_provider_takes(batches: Batches) -> None:

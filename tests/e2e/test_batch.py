@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from agents.rsr import main
+from backends.batch_store import BatchStore
+from runtime.errors import ToolkitError
 from tests.e2e.commands import contents, many_images, run, server, start, stats, write_config
 from tests.servers.openai_server import Settings, running
 
@@ -34,6 +36,13 @@ def execution(folder: Path) -> dict[str, Any]:
 def config_for(folder: Path, api_base: str, **more: Any) -> Path:
     model = more.pop("model", "openai/test")
     return write_config(folder, api_base.removesuffix("/v1"), model=model, **more)
+
+
+def config_without_v1(folder: Path, api_base: str, **more: Any) -> Path:
+    """For Anthropic and Gemini, whose addresses end at the host."""
+    config = config_for(folder, api_base, **more)
+    config.write_text(config.read_text().replace(api_base, api_base.removesuffix("/v1")))
+    return config
 
 
 def test_rounds_of_batches_give_the_files_of_a_live_run_at_half_the_price(tmp_path: Path) -> None:
@@ -71,16 +80,49 @@ def test_anthropic_and_gemini(
     source = many_images(tmp_path / "images.jsonl", 1)
     settings = Settings(answers="rules", batch_polls=0, faults={"error_500": 0.1, "hang": 0.1})
     with running(settings) as (served, api_base):
-        config = write_config(tmp_path, "", model=model, api_key_env=variable)
-        written = json.loads(config.read_text())
-        written["backends"]["server"]["api_base"] = api_base.removesuffix("/v1")
-        config.write_text(json.dumps(written))
+        config = config_without_v1(tmp_path, api_base, model=model, api_key_env=variable)
         until_done(source, "--config", config, "--output", tmp_path / "run", "--batch")
     spend = execution(tmp_path / "run")["spend"]["server"]
     assert (spend["model"], spend["key"]) == (model, variable)
     assert spend["answers"] == served.stats["batched_answered"] > 5
     assert spend["cost_usd"] > 0, "LiteLLM knows the price"
     assert "sk-secret" not in (tmp_path / "run/manifest.json").read_text()
+
+
+def test_blocked_prompt_of_gemini_is_a_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", "sk-secret")
+    source = many_images(tmp_path / "images.jsonl", IMAGES)
+    settings = Settings(answers="rules", batch_polls=0, faults={"refusal": 1.0})
+    with running(settings) as (_, api_base):
+        model = {"model": "gemini/gemini-2.5-flash", "api_key_env": "GEMINI_API_KEY"}
+        config = config_without_v1(tmp_path, api_base, **model)
+        assert until_done(source, "--config", config, "--output", tmp_path / "run", "--batch") == 2
+    rejected = [json.loads(line) for line in (tmp_path / "run/rejected.jsonl").open()]
+    assert [row["kind"] for row in rejected] == ["refused"] * IMAGES
+    assert execution(tmp_path / "run")["spend"]["server"]["answers"] == IMAGES
+
+
+def test_answers_that_a_kill_left_unpaid_are_paid_for_by_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = many_images(tmp_path / "images.jsonl", IMAGES)
+    ended = BatchStore.ended
+
+    def kept_and_killed(*arguments: Any) -> None:
+        ended(*arguments)
+        raise ToolkitError("input", "killed")
+
+    # Refusals cost tokens, and no batch follows whose start might count them.
+    settings = Settings(answers="rules", batch_polls=0, faults={"refusal": 1.0})
+    with running(settings) as (served, api_base):
+        config = config_for(tmp_path, api_base, price=PRICE)
+        arguments = (source, "--config", config, "--output", tmp_path / "run", "--batch")
+        monkeypatch.setattr(BatchStore, "ended", kept_and_killed)
+        assert [main([*map(str, arguments)]) for _ in range(3)] == [75, 2, 0]
+    spend = execution(tmp_path / "run")["spend"]["server"]
+    assert spend["answers"] == served.stats["batched"] == IMAGES
 
 
 def test_line_that_fails_goes_into_three_batches(tmp_path: Path) -> None:

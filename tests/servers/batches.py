@@ -176,6 +176,8 @@ class BatchRoutes:
         return web.json_response(operation)
 
     async def _gemini_answer(self, body: Any, fault: str | None) -> dict[str, Any]:
+        if fault == "refusal":  # a prompt that was blocked: no candidate, no usage
+            return {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}
         system = " ".join(part["text"] for part in body["system_instruction"]["parts"])
         said = [
             {
