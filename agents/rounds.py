@@ -43,14 +43,15 @@ class BatchRounds:
         if not pending:
             self.batches.close(complete=True)
             return
-        await self.batches.submit()
+        taken = await self.batches.submit()
         store = self.batches.store
         print(
             f"{pending:,} records wait for the answers to {store.count_submitted():,} requests in "
             f"batches; {_AGAIN}"
         )
         if left := store.count_queued():
-            print(f"{left:,} requests more wait until the budget allows another batch")
+            until = "the budget allows another batch" if taken else "the provider takes them"
+            print(f"{left:,} requests more wait until {until}")
         self.batches.close(complete=False)
 
 

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import uuid
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from backends.base import Backend, Completion, ModelRequest, TokenUsage
-from backends.batch_apis import AnthropicBatches, BatchApi, GeminiBatches, OpenAIBatches
+from backends.batch_apis import AnthropicBatches, BatchApi, GeminiBatches, Lines, OpenAIBatches
 from backends.batch_store import Answered, Batch, BatchStore, Queued
+from backends.limits import Sleep
 from backends.litellm_driver import LiteLLMBackend, key_value, provider_name
 from backends.prices import table_price
 from backends.provider_errors import from_exception, from_status
+from backends.retry import Attempts, retry
 from backends.translation import ProviderRequest, from_provider, stated_tokens, to_provider
 from backends.usage import UsageMeter, priced
 from runtime.errors import PendingError, ToolkitError
 from schemas.config import BackendConfig, LiteLLMConfig
+
+logger = logging.getLogger(__name__)
 
 MAX_TRIES = 3
 _WITHOUT_ANSWER = 504
@@ -41,9 +48,9 @@ def has_batches(profile: BackendConfig) -> bool:
 class Batches:
     """The batches of one run. `usage` has the budget, which open batches count against."""
 
-    def __init__(self, directory: Path, usage: UsageMeter) -> None:
+    def __init__(self, directory: Path, usage: UsageMeter, sleep: Sleep = asyncio.sleep) -> None:
         self.store = BatchStore(directory)
-        self._usage = usage
+        self._usage, self._sleep = usage, sleep
         self._queues: dict[str, BatchQueue] = {}
 
     def queue(self, name: str, backend: Backend) -> BatchQueue | None:
@@ -57,25 +64,34 @@ class Batches:
     async def collect(self) -> bool:
         """Fetch the answers of batches that have ended; whether anything is new.
 
-        Raises ToolkitError.
+        A batch whose provider fails for now counts as under way. Raises ToolkitError.
         """
         news = False
         for batch in self.store.open_batches():
-            api = self._api(batch.backend)
-            batch_id = batch.provider_id or await self._look_for(batch, api)
-            if batch_id is None:
-                news = True
-                continue
-            ended = await api.fetch(batch_id)
-            if ended is not None:
-                lacking = {"message": ended.reason or "the batch ended without an answer to it"}
-                self.store.ended(batch.id, ended.answers, Answered("", _WITHOUT_ANSWER, lacking))
-                news = True
+            ask = partial(self._ask_for, batch, self._api(batch.backend))
+            try:
+                news |= await retry(ask, Attempts(), on_retry=lambda: None, sleep=self._sleep)
+            except ToolkitError as error:
+                if not error.retryable:
+                    raise
+                logger.warning("a batch could not be asked for: %s", error.message)
         for queue in self._queues.values():
             async for tokens in queue.unpaid():
                 self._usage.count("calls")
                 self._usage.charge(tokens, queue.name)
         return news
+
+    async def _ask_for(self, batch: Batch, api: BatchApi) -> bool:
+        """Whether anything is new of one batch. Only reads at the provider, so may be repeated."""
+        batch_id = batch.provider_id or await self._look_for(batch, api)
+        if batch_id is None:
+            return True
+        ended = await api.fetch(batch_id)
+        if ended is None:
+            return False
+        lacking = {"message": ended.reason or "the batch ended without an answer to it"}
+        self.store.ended(batch.id, ended.answers, Answered("", _WITHOUT_ANSWER, lacking))
+        return True
 
     def _api(self, name: str) -> BatchApi:
         if name not in self._queues:
@@ -92,20 +108,38 @@ class Batches:
             self.store.submitted(batch.id, found)
         return found
 
-    async def submit(self) -> None:
-        """Hand in what is queued, as far as the budget reaches. Raises ToolkitError."""
+    async def submit(self) -> bool:
+        """Hand in what is queued, as far as the budget reaches; False if a provider failed for now.
+
+        What it did not take is left to the next start. Raises ToolkitError, also where trying again
+        might pay for a batch twice.
+        """
+        taken = True
         for queue in self._queues.values():
-            while chunk := await queue.next_chunk(self._money_left()):
-                token = uuid.uuid4().hex
-                number = self.store.begin(queue.name, token, [key for key, _ in chunk])
-                try:
-                    batch_id = await queue.api.submit(token, chunk)
-                except ToolkitError as error:
-                    # After a lost connection the provider may have it: the next start looks.
-                    if error.kind not in ("connection", "timeout", "server"):
-                        self.store.not_submitted(number)
+            try:
+                while chunk := await queue.next_chunk(self._money_left()):
+                    await self._hand_in(queue, chunk)
+            except ToolkitError as error:
+                # "Too many requests" is a clear no, and passes as the open batches end.
+                safe = queue.api.finds or error.kind == "rate_limited"
+                if not (error.retryable and safe and self.store.open_batches()):
                     raise
-                self.store.submitted(number, batch_id)
+                logger.warning("a batch could not be handed in: %s", error.message)
+                taken = False
+        return taken
+
+    async def _hand_in(self, queue: BatchQueue, chunk: Lines) -> None:
+        """Once: a repeated call might make a second batch."""
+        token = uuid.uuid4().hex
+        number = self.store.begin(queue.name, token, [key for key, _ in chunk])
+        try:
+            batch_id = await queue.api.submit(token, chunk)
+        except ToolkitError as error:
+            # After a lost connection the provider may have it: the next start looks.
+            if error.kind not in ("connection", "timeout", "server"):
+                self.store.not_submitted(number)
+            raise
+        self.store.submitted(number, batch_id)
 
     def _money_left(self) -> float:
         if self._usage.budget_usd is None:

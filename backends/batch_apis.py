@@ -22,6 +22,8 @@ Lines = Sequence[tuple[str, ProviderRequest]]
 
 _ANTHROPIC, _GEMINI = "https://api.anthropic.com", "https://generativelanguage.googleapis.com"
 _MEGABYTE = 2**20
+# No limit on the whole: a hundred megabytes take their time. What bounds a call is silence.
+_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=300)
 _EXPIRED = 504
 _ANTHROPIC_STATUS = {
     "invalid_request_error": 400,
@@ -47,6 +49,8 @@ class BatchApi(Protocol):
 
     most_requests: int
     most_bytes: int
+    finds: bool
+    """Whether `find` can tell; else a batch whose acknowledgement was lost is handed in again."""
 
     async def submit(self, token: str, lines: Lines) -> str:
         """Hand in a batch that is recognised by `token`; returns the provider's id of it."""
@@ -64,7 +68,7 @@ class BatchApi(Protocol):
 class OpenAIBatches:
     """`/v1/files` and `/v1/batches`, of OpenAI or at `api_base`."""
 
-    most_requests, most_bytes = 50_000, 100 * _MEGABYTE
+    most_requests, most_bytes, finds = 50_000, 100 * _MEGABYTE, True
 
     def __init__(self, model: str, api_base: str | None, key: str | None) -> None:
         self._model, self._key = model, key or ""
@@ -139,16 +143,17 @@ class _Http:
     async def ask(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> str:
-        url = self._base + path
+        url, sent = self._base + path, {**self._headers, **(headers or {})}
         try:
             async with (
-                aiohttp.ClientSession(headers={**self._headers, **(headers or {})}) as session,
+                aiohttp.ClientSession(headers=sent, timeout=_TIMEOUT) as session,
                 session.request(method, url, json=body) as response,
             ):
                 text = await response.text()
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, TimeoutError) as error:
+            said = str(error) or type(error).__name__
             raise ToolkitError(
-                "connection", f"{url}: {error}", "check the network, then run it again"
+                "connection", f"{url}: {said}", "check the network, then run it again"
             ) from error
         if response.status != 200:
             raise from_status(self._model, response.status, text, response.headers, self._key)
@@ -158,7 +163,7 @@ class _Http:
 class AnthropicBatches:
     """Message batches."""
 
-    most_requests, most_bytes = 10_000, 100 * _MEGABYTE
+    most_requests, most_bytes, finds = 10_000, 100 * _MEGABYTE, False
 
     def __init__(self, model: str, api_base: str | None, key: str | None) -> None:
         headers = {"x-api-key": key or "", "anthropic-version": "2023-06-01"}
@@ -187,7 +192,7 @@ class AnthropicBatches:
 class GeminiBatches:
     """Batches with their requests in the call, of a Gemini API key."""
 
-    most_requests, most_bytes = 10_000, 15 * _MEGABYTE
+    most_requests, most_bytes, finds = 10_000, 15 * _MEGABYTE, True
 
     def __init__(self, model: str, api_base: str | None, key: str | None) -> None:
         self._name = model.split("/", 1)[1]

@@ -36,7 +36,7 @@ class Provider:
     def __init__(self) -> None:
         self.batches: dict[str, Lines] = {}
         self.lost: ToolkitError | None = None
-        self.takes_it = True
+        self.takes_it = self.finds = True
 
     async def submit(self, token: str, lines: Lines) -> str:
         if self.takes_it:
@@ -189,15 +189,46 @@ def test_batch_whose_acknowledgement_was_lost_is_looked_for(
         api = provider(batches)
         api.lost, api.takes_it = ToolkitError("connection", "lost"), takes_it
         await queue(batches, "couch")
-        with pytest.raises(ToolkitError, match="lost"):
-            await batches.submit()
+        assert await batches.submit() is False
+        assert batches.store.count_submitted() == 1
         api.lost, api.takes_it = None, True
         assert await batches.collect()
         if not takes_it:
-            await batches.submit()
+            assert await batches.submit()
             assert await batches.collect()
         assert len(api.batches) == 1, "neither lost nor handed in twice"
         assert (await take(batches)).text
+
+    asyncio.run(main())
+
+
+def test_batch_that_may_be_paid_for_twice_is_left_to_a_person(batches: Batches) -> None:
+    async def main() -> None:
+        api = provider(batches)
+        api.lost, api.finds = ToolkitError("connection", "lost"), False
+        await queue(batches, "couch")
+        with pytest.raises(ToolkitError, match="lost"):
+            await batches.submit()
+
+    asyncio.run(main())
+
+
+def test_too_many_requests_wait_for_the_batches_that_are_open(
+    batches: Batches, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        api = provider(batches)
+        api.finds = False
+        await queue(batches, "couch")
+        await batches.submit()
+        api.lost, api.takes_it = ToolkitError("rate_limited", "100 batches are open"), False
+        await queue(batches, "settee")
+        assert await batches.submit() is False
+        assert "could not be handed in: 100 batches are open" in caplog.text
+        assert await batches.collect()
+        with pytest.raises(ToolkitError, match="100 batches"):
+            await batches.submit()
+        assert (batches.store.count_queued(), batches.store.open_batches()) == (1, [])
 
     asyncio.run(main())
 

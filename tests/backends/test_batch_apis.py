@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
+import aiohttp
+import aiohttp.client
 import pytest
 
-from backends.batch_apis import OpenAIBatches
+from backends import batch_apis
+from backends.batch_apis import AnthropicBatches, OpenAIBatches
 from backends.translation import ProviderRequest
 from runtime.errors import ToolkitError
-from tests.servers.batches import LOST
+from tests.servers.batches import LOST, SLOW, SLOW_S
 from tests.servers.openai_server import Settings, running
 
 MESSAGES = [{"role": "user", "content": "hello"}]
@@ -36,3 +39,26 @@ def test_batch_is_handed_in_once_whatever_comes_back(
         asyncio.run(main(api_base))
         assert served.stats["POST /v1/files"] == served.stats["POST /v1/batches"] == 1
         assert served.stats["batches"] == created
+
+
+def hand_in_slowly() -> str:
+    """To Anthropic, which takes its time to answer."""
+    settings = Settings(batch_faults={"POST /v1/messages/batches": [SLOW]})
+    with running(settings) as (_, api_base):
+        api = AnthropicBatches("anthropic/test", api_base.removesuffix("/v1"), "key")
+        return asyncio.run(api.submit("token", LINES))
+
+
+def test_large_batch_may_take_longer_than_a_usual_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = aiohttp.ClientTimeout(total=SLOW_S / 5)
+    monkeypatch.setattr(aiohttp.client, "DEFAULT_TIMEOUT", usual)
+    assert hand_in_slowly() == "batch_0"
+
+
+@pytest.mark.parametrize("limit", ["sock_read", "total"])
+def test_silence_is_a_lost_connection(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    timeout = aiohttp.ClientTimeout(**{"total": None, limit: SLOW_S / 5})
+    monkeypatch.setattr(batch_apis, "_TIMEOUT", timeout)
+    with pytest.raises(ToolkitError, match=r"/v1/messages/batches: \w+") as raised:
+        hand_in_slowly()
+    assert raised.value.kind == "connection"

@@ -11,8 +11,10 @@ import pytest
 
 from agents.rsr import main
 from backends.batch_store import BatchStore
+from backends.retry import MAX_TRANSIENT
 from runtime.errors import ToolkitError
 from tests.e2e.commands import contents, many_images, run, server, start, stats, write_config
+from tests.servers.batches import LOST
 from tests.servers.openai_server import Settings, running
 
 PRICE = {"input": 1.0, "output": 1000.0}
@@ -150,6 +152,39 @@ def test_waits_while_a_batch_is_under_way_and_asks_nothing(
         said = capsys.readouterr().out
         assert f"{IMAGES} records wait for the answers to {IMAGES} requests" in said
         assert said.count("that have not ended; run the same command again") == 2
+
+
+def test_provider_that_fails_while_a_batch_is_asked_for_does_not_end_the_rounds(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = many_images(tmp_path / "images.jsonl", IMAGES)
+    retrieve, read = "GET /v1/batches/{id}", "GET /v1/files/{id}/content"
+    settings = Settings(answers="rules", batch_polls=0, faults={"refusal": 1.0})
+    with running(settings) as (served, api_base):
+        config = config_for(tmp_path, api_base)
+        arguments = (source, "--config", config, "--output", tmp_path / "run", "--batch")
+        assert main([*map(str, arguments)]) == 75
+        settings.batch_faults = {retrieve: [529] * MAX_TRANSIENT}
+        assert main([*map(str, arguments)]) == 75
+        assert "could not be asked for: openai/test: " in caplog.text
+        assert "fault 529" in caplog.text
+        settings.batch_faults = {retrieve: [500, 429], read: [503, LOST]}
+        assert main([*map(str, arguments)]) == 0, "it answers at the fifth attempt"
+        assert settings.batch_faults == {retrieve: [], read: []}
+        assert served.stats["batches"] == 1
+
+
+def test_batch_whose_acknowledgement_was_lost_is_adopted_by_the_next_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = many_images(tmp_path / "images.jsonl", IMAGES)
+    faults: dict[str, list[int | str]] = {"POST /v1/batches": [LOST], "GET /v1/batches": [500]}
+    settings = Settings(answers="rules", faults={"refusal": 1.0}, batch_faults=faults)
+    with running(settings) as (served, api_base):
+        config = config_for(tmp_path, api_base)
+        assert until_done(source, "--config", config, "--output", tmp_path / "run", "--batch") == 3
+        assert "could not be handed in: openai/test: " in caplog.text
+        assert served.stats["batches"] == served.stats["POST /v1/batches"] == 1
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 EXPIRED, FAILED = "hang", "error_500"
 LOST = "lost"
 """The call does what it should, and the connection is gone before it says so."""
+SLOW, SLOW_S = "slow", 0.5
 
 
 class BatchRoutes:
@@ -62,6 +63,8 @@ class BatchRoutes:
             if isinstance(fault, int):
                 error = {"error": {"type": "api_error", "message": f"fault {fault}"}}
                 return web.json_response(error, status=fault, headers={"Retry-After": "0"})
+            if fault == SLOW:
+                await asyncio.sleep(SLOW_S)
             answer = await handler(request)
             if fault == LOST and request.transport:
                 request.transport.close()

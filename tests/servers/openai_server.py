@@ -51,7 +51,7 @@ class Settings:
     batch_polls: int = 1
     """How often a batch says that it is under way before it has ended."""
     batch_faults: dict[str, list[int | str]] = field(default_factory=dict)
-    """What the next calls of a batch route, as `GET /v1/batches/{id}`, meet: a status or `lost`."""
+    """What meets the next calls of a route as `GET /v1/batches/{id}`: a status, `lost`, `slow`."""
 
 
 class OpenAIServer:
