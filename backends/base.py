@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import lru_cache
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal, Protocol, runtime_checkable
 
 from pydantic import AfterValidator, BaseModel, Field, SerializeAsAny
 
@@ -139,6 +139,18 @@ class Backend(Protocol):
 
     async def close(self) -> None:
         """Release sessions and servers."""
+        ...
+
+
+@runtime_checkable
+class Loads(Protocol):
+    """A backend whose model must be there before it can be asked, which may take any time."""
+
+    async def load(self) -> None:
+        """Download the model, load it, start its server; at once where that is done.
+
+        Awaited before each call and not counted as part of it. Raises ToolkitError.
+        """
         ...
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from backends.base import Backend, Completion, ModelRequest
+from backends.base import Backend, Completion, Loads, ModelRequest
 from backends.breaker import Breaker
 from backends.cache import Cache
 from backends.limits import Limiter, Sleep
@@ -74,6 +74,7 @@ class ModelClient:
         self.cache, self.usage = cache, usage
         self.limiter = limiter or Limiter(config.max_parallel, config.rpm, config.tpm)
         self.breaker = breaker or Breaker(self.name, config.dead_after_s)
+        self._load = backend.load if isinstance(backend, Loads) else None
         self._batch = batch
         self._sleep = sleep
         self._flights: dict[str, _Flight] = {}
@@ -162,6 +163,8 @@ class ModelClient:
         return completion
 
     async def _call(self, request: ModelRequest, output: type[BaseModel]) -> Completion:
+        if self._load:
+            await self._load()  # a download may take longer than any answer
         expected = _estimated_tokens(request)
         async with (
             self.limiter.slot(expected) as started,

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import importlib.util
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
 from backends.base import Capabilities, Completion, ModelRequest
 from backends.fingerprints import file_fingerprint
 from backends.litellm_driver import LiteLLMBackend
+from backends.loading import Loading
 from runtime.errors import ToolkitError
 from schemas.config import LiteLLMConfig, LlamaCppConfig
 
 _MAX_SLOTS = 4  # each holds a context of its own in memory; a CPU gains nothing from more
 _LISTED = 200  # alternatives of a token, where they are to hold all choices
+
+
+class _Running(NamedTuple):
+    server: Any  # it stops when its last reference goes
+    endpoint: LiteLLMBackend
 
 
 class LlamaCppBackend:
@@ -29,9 +35,7 @@ class LlamaCppBackend:
     def __init__(self, config: LlamaCppConfig) -> None:
         self.config = config
         self.capabilities = Capabilities(json_schema=True, logprobs=True, seed=True)
-        self._server: Any = None
-        self._endpoint: LiteLLMBackend | None = None
-        self._starting = asyncio.Lock()
+        self._running = Loading(self._start, ThreadPoolExecutor(1, thread_name_prefix="llama_cpp"))
 
     @cached_property
     def identity(self) -> str:
@@ -43,12 +47,14 @@ class LlamaCppBackend:
             return f"llama_cpp:{config.model}/{config.file}@{config.revision}"
         return f"llama_cpp:{file_fingerprint(_existing(config.gguf))}"
 
+    async def load(self) -> None:
+        """Fetch the model and start the server, where that is not done. Raises ToolkitError."""
+        await self._running.get()
+
     async def complete(self, request: ModelRequest, output: type[BaseModel]) -> Completion:
         """Ask the model once. Raises ToolkitError."""
-        async with self._starting:
-            if self._endpoint is None:
-                self._endpoint = await asyncio.to_thread(self._start)
-        return await self._endpoint.complete(request, output, **_held_to_choices(request))
+        endpoint = (await self._running.get()).endpoint  # an error's traceback holds no server
+        return await endpoint.complete(request, output, **_held_to_choices(request))
 
     async def check(self) -> None:
         """llama.cpp is installed and a local file is there. Raises ToolkitError."""
@@ -63,11 +69,11 @@ class LlamaCppBackend:
 
     async def close(self) -> None:
         """Stop the server."""
-        if self._endpoint is not None:
-            await self._endpoint.close()
-        self._endpoint = self._server = None  # the server stops when its last reference goes
+        running = self._running.drop()
+        if running:
+            await running.endpoint.close()
 
-    def _start(self) -> LiteLLMBackend:
+    def _start(self) -> _Running:
         path = self._model_path()
         import xllamacpp
 
@@ -82,16 +88,16 @@ class LlamaCppBackend:
         params.ui = False
         params.verbosity = -1
         try:
-            self._server = xllamacpp.Server(params)
+            server = xllamacpp.Server(params)
         except Exception as error:  # it raises bare exceptions with llama.cpp's own words
             raise ToolkitError(
                 "prerequisite",
                 f"llama.cpp cannot load {path.name}: {error}",
                 "check that the file is a whole GGUF and fits into memory, or lower `context`",
             ) from error
-        address = f"{self._server.listening_address}/v1"
+        address = f"{server.listening_address}/v1"
         shown = LiteLLMConfig(driver="litellm", model=f"hosted_vllm/{path.stem}", api_base=address)
-        return LiteLLMBackend(shown, self.identity)
+        return _Running(server, LiteLLMBackend(shown, self.identity))
 
     def _model_path(self) -> Path:
         config = self.config

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from backends.base import Capabilities, Completion, ModelRequest
 from backends.fingerprints import folder_fingerprint
+from backends.loading import Loading
 from runtime.errors import ToolkitError
 from schemas.config import OutlinesConfig
 
@@ -56,8 +57,8 @@ class OutlinesBackend:
 
     def __init__(self, config: OutlinesConfig) -> None:
         self.config = config
-        self._engine: Engine | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="outlines")
+        self._engine: Loading[Engine] = Loading(lambda: load_engine(config), self._thread)
         self._waiting: list[_Waiting] = []
         self._worker: asyncio.Task[None] | None = None
 
@@ -70,15 +71,20 @@ class OutlinesBackend:
         model = folder_fingerprint(folder) if local else f"{config.model}@{config.revision}"
         return f"outlines:{config.engine}:{config.dtype}:{model}"
 
+    async def load(self) -> None:
+        """Load the model where it is not loaded yet. Raises ToolkitError (prerequisite)."""
+        await self._engine.get()
+
     async def complete(self, request: ModelRequest, output: type[BaseModel]) -> Completion:
         """Ask the model once. Raises ToolkitError."""
         if request.images:
             hint = "use the driver litellm or a server for images"
             raise ToolkitError("capability", "the outlines driver shows no images", hint)
+        engine = await self._engine.get()
         answer: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(Asked(request, output), answer))
         if self._worker is None or self._worker.done():
-            self._worker = asyncio.create_task(self._work())
+            self._worker = asyncio.create_task(self._work(engine))
         return await answer
 
     async def check(self) -> None:
@@ -96,17 +102,18 @@ class OutlinesBackend:
         """Drop the model and its thread."""
         if self._worker is not None:
             self._worker.cancel()
-        if self._engine is not None:
-            self._engine.stop()
+            self._worker = None
+        engine = self._engine.drop()
+        if engine is not None:
+            engine.stop()
         self._thread.shutdown(wait=False, cancel_futures=True)
-        self._engine = None
 
-    async def _work(self) -> None:
+    async def _work(self, engine: Engine) -> None:
         await asyncio.sleep(_GATHERING_S)
         while batch := self._next_batch():
             loop = asyncio.get_running_loop()
             answers = await loop.run_in_executor(
-                self._thread, self._generate, [one.asked for one in batch]
+                self._thread, self._generate, engine, [one.asked for one in batch]
             )
             for one, answer in zip(batch, answers, strict=True):
                 if one.answer.cancelled():
@@ -136,16 +143,14 @@ class OutlinesBackend:
         sampling = asked.request.sampling
         return asked.output, asked.request.choices, sampling.temperature, sampling.max_tokens
 
-    def _generate(self, batch: list[Asked]) -> list[Completion | ToolkitError]:
+    def _generate(self, engine: Engine, batch: list[Asked]) -> list[Completion | ToolkitError]:
         try:
-            if self._engine is None:
-                self._engine = load_engine(self.config)
-            return self._engine.generate(batch)
+            return engine.generate(batch)
         except ToolkitError as error:
             return [error] * len(batch)
         except Exception as error:  # out of memory, or a prompt it cannot take: of many types
             if len(batch) > 1:  # one that fails does not take the others with it
-                return [answer for asked in batch for answer in self._generate([asked])]
+                return [answer for asked in batch for answer in self._generate(engine, [asked])]
             reason = " ".join(str(error).split())[:300]
             message = f"{self.config.model} cannot answer: {type(error).__name__}: {reason}"
             return [ToolkitError("bad_request", message, "lower max_parallel or max_tokens")]

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from backends import outlines_driver
 from backends.base import Completion, ImageInput, Message, ModelRequest, PlainText, Sampling
 from backends.cache import ResponseCache
-from backends.outlines_driver import Asked, OutlinesBackend
+from backends.outlines_driver import Asked, Engine, OutlinesBackend
 from backends.parse import parse_answer
 from backends.registry import Backends, open_backend
 from backends.usage import UsageMeter
@@ -116,9 +116,9 @@ def test_what_waits_is_generated_together(
     sizes = []
     generate = OutlinesBackend._generate
 
-    def spy(self: OutlinesBackend, batch: list[Asked]) -> Any:
+    def spy(self: OutlinesBackend, engine: Engine, batch: list[Asked]) -> Any:
         sizes.append(len(batch))
-        return generate(self, batch)
+        return generate(self, engine, batch)
 
     monkeypatch.setattr(OutlinesBackend, "_generate", spy)
     mixed = [(drawn(sample=n), CategoryAnswer if n % 2 else VerifierAnswer) for n in range(10)]
