@@ -60,11 +60,23 @@ class TransformersEngine:
             too_long(len(prompt), self._context) for prompt in prompts
         ]
         fitting = [place for place, answer in enumerate(answers) if answer is None]
-        if fitting:
-            found = self._answers([batch[i] for i in fitting], [prompts[i] for i in fitting])
-            for place, completion in zip(fitting, found, strict=True):
+        for group in self._groups(batch[0].request.sampling.max_tokens, prompts, fitting):
+            found = self._answers([batch[i] for i in group], [prompts[i] for i in group])
+            for place, completion in zip(group, found, strict=True):
                 answers[place] = completion
         return [answer for answer in answers if answer is not None]
+
+    def _groups(
+        self, max_tokens: int, prompts: list[list[int]], fitting: list[int]
+    ) -> list[list[int]]:
+        """Which prompts share a batch: one that leaves less room than `max_tokens` is alone.
+
+        All prompts of a batch are as long as its longest, which would cut off the others' answers.
+        """
+        room = self._context - max_tokens
+        together = [place for place in fitting if len(prompts[place]) <= room]
+        alone = [[place] for place in fitting if len(prompts[place]) > room]
+        return [together, *alone] if together else alone
 
     def _answers(self, batch: list[Asked], prompts: list[list[int]]) -> list[Completion]:
         import torch

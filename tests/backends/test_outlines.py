@@ -110,6 +110,23 @@ def test_an_answer_does_not_depend_on_its_batch(backend: OutlinesBackend) -> Non
     assert len({one.text for one in together}) > 1
 
 
+def test_a_long_prompt_leaves_the_others_their_room(backend: OutlinesBackend) -> None:
+    context = 2048
+    short = drawn("lamp", max_tokens=300)
+    (alone,) = ask(backend, (short, PlainText))
+
+    def padded(words: int) -> ModelRequest:
+        message = Message(role="user", content="x " * words)
+        return short.model_copy(update={"messages": (message,)})
+
+    long = [padded(words) for words in (900, 950, 1000)]
+    answers = ask(backend, *((request, PlainText) for request in (long[0], short, *long[1:])))
+    assert answers[1] == alone and alone.usage.completion_tokens > 100
+    for answer in (answers[0], *answers[2:]):
+        used = answer.usage.prompt_tokens + answer.usage.completion_tokens
+        assert answer.usage.prompt_tokens + 300 > context >= used
+
+
 def test_what_waits_is_generated_together(
     backend: OutlinesBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
