@@ -23,6 +23,8 @@ _PACKAGES = {
     "transformers": ("outlines", "llguidance", "torch", "transformers"),
     "vllm": ("vllm",),
 }
+# By name: their packages are not loaded here, and safetensors' is a plain Exception.
+_DAMAGED = {"SafetensorError", "JSONDecodeError", "UnpicklingError", "EOFError"}
 _EXTRAS = {"transformers": "outlines", "vllm": "vllm"}
 
 
@@ -166,8 +168,19 @@ def load_engine(config: OutlinesConfig) -> Engine:
         from backends.transformers_engine import TransformersEngine
 
         return TransformersEngine(config)
-    except (OSError, ValueError, ImportError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:300]
+    except ToolkitError:
+        raise
+    except Exception as error:  # of any type; what cannot be loaded answers no record
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
         message = f"{config.engine} cannot load {config.model}: {reason}"
         hint = "check `model`, `revision` and `device`, the network, and the memory it needs"
+        if type(error).__name__ in _DAMAGED:
+            hint = f"files of the model are damaged: download them again{_download(config)}"
         raise ToolkitError("prerequisite", message, hint) from error
+
+
+def _download(config: OutlinesConfig) -> str:
+    """How, for a model of the hub: what is there already would else be taken for whole."""
+    if Path(config.model).is_dir():
+        return ""
+    return f" with `hf download {config.model} --revision {config.revision} --force-download`"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import shutil
 import sys
 import types
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from pydantic import BaseModel
 from backends import outlines_driver
 from backends.base import Completion, ImageInput, Message, ModelRequest, PlainText, Sampling
 from backends.cache import ResponseCache
+from backends.client import ModelClient
 from backends.outlines_driver import Asked, Engine, OutlinesBackend
 from backends.parse import parse_answer
 from backends.registry import Backends, open_backend
@@ -228,6 +230,48 @@ def test_a_missing_package_names_the_extra(
 def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
     error = error_of(OutlinesBackend(config(tmp_path)), drawn())
     assert error.kind == "prerequisite" and str(tmp_path) in error.message
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json"])
+def test_damaged_files_end_the_run_with_one_error(
+    model: Path, cache: ResponseCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(model, folder)
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole[: len(whole) // 2])
+    loads = []
+    load = outlines_driver.load_engine
+
+    def counted(config: OutlinesConfig) -> Engine:
+        loads.append(config)
+        return load(config)
+
+    monkeypatch.setattr(outlines_driver, "load_engine", counted)
+    profile = config(folder, device="cpu")
+    client = ModelClient(OutlinesBackend(profile), profile, cache, UsageMeter())
+
+    async def ask() -> list[Any]:
+        asked = (client.structured(drawn(name), CategoryAnswer) for name in "abc")
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    errors = asyncio.run(ask())
+    assert len(loads) == 1
+    for error in errors:
+        assert error.kind == "prerequisite" and str(folder) in error.message
+        assert "damaged: download them again" in error.hint
+
+
+def test_damaged_files_of_the_hub_are_fetched_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    from safetensors import SafetensorError
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise SafetensorError("header too small")
+
+    monkeypatch.setattr("backends.transformers_engine.TransformersEngine.__init__", broken)
+    error = error_of(OutlinesBackend(config("a/b", revision="v2")), drawn())
+    assert error.kind == "prerequisite" and "header too small" in error.message
+    assert "hf download a/b --revision v2 --force-download" in error.hint
 
 
 def test_images_are_refused(backend: OutlinesBackend) -> None:
