@@ -13,6 +13,7 @@ from typing import IO, Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
+from runtime.disk import room_for, writable
 from runtime.errors import ToolkitError
 from runtime.readers import read_rows
 from runtime.reviews import accepted_rows
@@ -93,13 +94,15 @@ def atomic_writer(path: Path) -> Iterator[IO[str]]:
     """Open a text file that appears under its name only when complete and on disk.
 
     On an error the temporary file is removed and an older file of that name stays as it was.
+    Raises ToolkitError("prerequisite") when the disk is full.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}{_PARTIAL}") if path.name else path
     with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = temporary.open("w", encoding="utf-8", newline="\n")
     try:
-        with handle:
+        # The folder: the writer that ran out of room may be another one, around this one.
+        with room_for(path.parent), handle:
             yield handle
             handle.flush()
             os.fsync(handle.fileno())
@@ -108,16 +111,6 @@ def atomic_writer(path: Path) -> Iterator[IO[str]]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-@contextlib.contextmanager
-def writable(path: Path) -> Iterator[None]:
-    """Raises ToolkitError("input") for an OSError: the path cannot be written."""
-    try:
-        yield
-    except OSError as error:
-        message = f"cannot write {path}: {error.strerror or error}"
-        raise ToolkitError("input", message, "choose another place for the result") from error
 
 
 def refuse_input(path: Path, inputs: Iterable[Path]) -> None:

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple, Self
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from runtime.disk import no_room, room_for, writable
 from runtime.errors import ErrorKind, ToolkitError
-from runtime.files import partial_files, writable, write_json
+from runtime.files import partial_files, write_json
 from runtime.scratch import scratch_table
 from schemas.base import StrictModel
 
@@ -92,11 +93,11 @@ class OutcomeStore:
         try:
             self._claim(json.loads(json.dumps(fingerprint)), sorted(outputs), overwrite)
             self._load()
+            if retry_rejected:
+                self._places.execute("DELETE FROM records WHERE kind IS NOT NULL")
         except BaseException:
             os.close(self._descriptor)
             raise
-        if retry_rejected:
-            self._places.execute("DELETE FROM records WHERE kind IS NOT NULL")
 
     def done(self, record_id: str) -> bool:
         """Whether this record has its outcome."""
@@ -128,24 +129,28 @@ class OutcomeStore:
             # Cut what was written, or the next line would be glued to half a line.
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, self._end)
-            message = f"cannot write {self._directory / JOURNAL}: {error.strerror or error}"
-            hint = "free some disk space, then run the same command again to continue"
-            raise ToolkitError("prerequisite", message, hint) from error
+            raise no_room(self._directory / JOURNAL, error.strerror or error) from error
         kind = outcome.failure.kind if outcome.failure else None
         self._add_place(outcome.id, len(line), kind)
         if time.monotonic() - self._synced > _SYNC_SECONDS:
             self.flush()
 
     def flush(self) -> None:
-        """Make sure that all outcomes survive a power loss."""
-        os.fsync(self._descriptor)
+        """Make sure that all outcomes survive a power loss.
+
+        Raises ToolkitError("prerequisite") when the disk is full.
+        """
+        with room_for(self._directory / JOURNAL):
+            os.fsync(self._descriptor)
         self._synced = time.monotonic()
 
     def close(self) -> None:
         """Flush, and let other processes use the directory."""
-        self.flush()
-        os.close(self._descriptor)
-        self._places.close()
+        try:
+            self.flush()
+        finally:
+            os.close(self._descriptor)
+            self._places.close()
 
     def __enter__(self) -> Self:
         return self
@@ -162,8 +167,9 @@ class OutcomeStore:
     def _add_place(self, record_id: str, length: int, kind: str | None) -> None:
         """The outcome of a record stands at the present end of the journal."""
         row = (record_id, self._end, length, kind)
-        self._places.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?)", row)
+        # First: where the table has no room for its place, the line still stands in the journal.
         self._end += length
+        self._places.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?)", row)
 
     def _check_directory(self) -> None:
         directory = self._directory

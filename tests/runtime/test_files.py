@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from runtime.disk import writable
 from runtime.errors import ToolkitError
 from runtime.files import (
     atomic_writer,
@@ -21,6 +23,7 @@ from runtime.files import (
 )
 from schemas.entity import GroundTruthEntity
 from schemas.record import ImageRecord
+from tests.full_disk import largest_file
 
 GOOD: dict[str, object] = {
     "id": "cat",
@@ -215,6 +218,26 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_behind() -> None:
         raise RuntimeError
     assert path.read_text() == '{"id": "old"}\n'
     assert os.listdir("out") == ["rows.jsonl"]
+
+
+@pytest.mark.parametrize("rows", [1, 10_000])  # found out at the end, and in between
+def test_a_full_disk_keeps_the_old_file_and_leaves_nothing_behind(rows: int) -> None:
+    path = Path("out/rows.jsonl")
+    write_jsonl(path, [{"id": "old"}])
+    with largest_file(5), pytest.raises(ToolkitError, match=r"^cannot write out: ") as caught:
+        write_jsonl(path, ({"id": str(number)} for number in range(rows)))
+    assert caught.value.kind == "prerequisite"
+    assert caught.value.hint == "free some disk space, then run the same command again"
+    assert path.read_text() == '{"id": "old"}\n'
+    assert os.listdir("out") == ["rows.jsonl"]
+
+
+def test_a_full_disk_is_told_from_a_place_that_cannot_be_written() -> None:
+    for code, kind in [(errno.ENOSPC, "prerequisite"), (errno.EDQUOT, "prerequisite"),
+                       (errno.EROFS, "input")]:  # fmt: skip
+        with pytest.raises(ToolkitError) as caught, writable(Path("a")):
+            raise OSError(code, os.strerror(code))
+        assert caught.value.kind == kind
 
 
 def test_a_file_appears_only_when_it_is_complete() -> None:
