@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 from pathlib import Path
 from typing import Self
 
 from pydantic import TypeAdapter, ValidationError
 
+from runtime.disk import writable
 from schemas.base import StrictModel
 
 SPEND = ".spend.json"
+# Bytes that are taken before anything is paid, so that a disk that fills up later still has room
+# for the sums of some twenty backends.
+_ROOM = 4096
 
 
 class Spend(StrictModel):
@@ -33,11 +39,24 @@ class SpendLedger:
     """
 
     def __init__(self, directory: Path) -> None:
-        """Open the ledger of the directory. One that cannot be read counts as new."""
-        self._descriptor = os.open(directory / SPEND, os.O_RDWR | os.O_CREAT, 0o644)
-        self._length = os.fstat(self._descriptor).st_size
-        self.spends = _read(os.pread(self._descriptor, self._length, 0))
-        self.is_new = not self.spends
+        """Open the ledger of the directory. One that cannot be read counts as new.
+
+        Raises ToolkitError("prerequisite") when the disk is full, ("input") when the file cannot
+        be written.
+        """
+        self._path = directory / SPEND
+        with writable(self._path):
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            size = os.fstat(self._descriptor).st_size
+            self._text = os.pread(self._descriptor, size, 0)
+            self.spends = _read(self._text)
+            self.is_new = not self.spends
+            if size < _ROOM:
+                self._write(self._text.ljust(_ROOM))
+        except BaseException:
+            os.close(self._descriptor)
+            raise
 
     @property
     def cost_usd(self) -> float:
@@ -50,7 +69,11 @@ class SpendLedger:
         return sum(s.prompt_tokens + s.completion_tokens for s in self.spends.values())
 
     def add(self, backend: str, prompt_tokens: int, completion_tokens: int, cost: float) -> None:
-        """Write down one answer of `backend` that cost `cost` US dollars."""
+        """Write down one answer of `backend` that cost `cost` US dollars.
+
+        Raises ToolkitError("prerequisite") when the disk is full; the sum is kept in memory then,
+        and the file is as it was.
+        """
         was = self.spends.get(backend, Spend())
         self.spends[backend] = Spend(
             answers=was.answers + 1,
@@ -59,8 +82,20 @@ class SpendLedger:
             cost_usd=was.cost_usd + cost,
         )
         # Padded, so that a shorter text leaves nothing of the longer one before it.
-        text = _SPENDS.dump_json(self.spends).ljust(self._length)
-        self._length = os.pwrite(self._descriptor, text, 0)
+        self._write(_SPENDS.dump_json(self.spends).ljust(len(self._text)))
+
+    def _write(self, text: bytes) -> None:
+        with writable(self._path):
+            try:
+                if os.pwrite(self._descriptor, text, 0) < len(text):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError:
+                # Half of a sum would count as none; the one before needs no room that it has not.
+                with contextlib.suppress(OSError):
+                    os.pwrite(self._descriptor, self._text, 0)
+                    os.ftruncate(self._descriptor, len(self._text))
+                raise
+        self._text = text
 
     def __enter__(self) -> Self:
         return self

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from runtime.errors import ToolkitError
 from runtime.spend import SPEND, Spend, SpendLedger
+from tests.full_disk import largest_file
 
 
 def test_adds_up_over_sessions_by_backend(tmp_path: Path) -> None:
@@ -40,3 +42,33 @@ def test_unreadable_ledger_counts_as_new(tmp_path: Path, text: str) -> None:
         ledger.add("a", 1, 1, 0.5)
     with SpendLedger(tmp_path) as ledger:
         assert ledger.cost_usd == 0.5
+
+
+def test_a_disk_that_is_full_ends_the_run_before_anything_is_paid(tmp_path: Path) -> None:
+    message = r"cannot write .*\.spend\.json: "
+    with largest_file(100), pytest.raises(ToolkitError, match=message) as caught:
+        SpendLedger(tmp_path)
+    assert caught.value.kind == "prerequisite"
+    assert caught.value.hint == "free some disk space, then run the same command again"
+
+
+def test_a_disk_that_fills_up_later_has_room_for_the_sums(tmp_path: Path) -> None:
+    with SpendLedger(tmp_path) as ledger, largest_file((tmp_path / SPEND).stat().st_size):
+        for backend in ("gemini", "qwen", "gemini"):
+            ledger.add(backend, 100, 10, 0.25)
+    with SpendLedger(tmp_path) as ledger:
+        assert ledger.cost_usd == 0.75
+
+
+@pytest.mark.parametrize("room", [4096, 4100])  # nothing of the longer text, and a part of it
+def test_a_sum_that_the_disk_does_not_take_leaves_the_one_before(tmp_path: Path, room: int) -> None:
+    with SpendLedger(tmp_path) as ledger:
+        ledger.add("a", 1, 1, 0.25)
+        with largest_file(room), pytest.raises(ToolkitError, match="cannot write") as caught:
+            ledger.add("b" * 5000, 1, 1, 0.5)
+        assert (caught.value.kind, ledger.cost_usd) == ("prerequisite", 0.75)
+        with SpendLedger(tmp_path) as kept:
+            assert (kept.cost_usd, kept.is_new) == (0.25, False)
+        ledger.add("a", 1, 1, 0.25)
+    with SpendLedger(tmp_path) as ledger:
+        assert ledger.cost_usd == 1.0
