@@ -206,9 +206,10 @@ class OutcomeStore:
             except (OSError, ValueError) as error:  # a folder, or no name of a file at all
                 message = f"{self._directory / HEADER}: cannot remove {name[:80]!a}: {error}"[:300]
                 raise ToolkitError("input", message, "choose another --output") from None
-        # The header last: without one, a directory that holds files is not ours.
+        # The header stays until the new one replaces it: without one, a directory that holds files
+        # is not ours. No outcome may be left by then, also after a power loss.
         os.ftruncate(self._descriptor, 0)
-        (self._directory / HEADER).unlink()
+        self.flush()
 
     def _load(self) -> None:
         """Index the journal and cut a last line that a killed process left unfinished."""

@@ -5,7 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from shutil import copytree
+from typing import Any
 
 import pytest
 
@@ -33,6 +36,23 @@ def refusal(directory: Path, **options: object) -> ToolkitError:
         OutcomeStore(directory, fingerprint, **options)  # type: ignore[arg-type]
     assert (caught.value.kind, caught.value.exit_code) == ("input", 2)
     return caught.value
+
+
+def leaving_copies(step: Callable[..., Any], directory: Path, copies: Path) -> Callable[..., Any]:
+    """The step, which copies what a kill before and after it would leave of a directory."""
+
+    def copy() -> None:
+        number = len(os.listdir(copies)) if copies.exists() else 0
+        copytree(directory, copies / f"{number:03}")
+
+    def stepped(*arguments: Any, **options: Any) -> Any:
+        copy()
+        try:
+            return step(*arguments, **options)
+        finally:
+            copy()
+
+    return stepped
 
 
 def test_outcomes_come_back_in_the_asked_order(tmp_path: Path) -> None:
@@ -121,6 +141,29 @@ def test_overwrite_starts_over_and_removes_only_the_files_of_the_former_run(
         assert not store.done("a")
     assert sorted(os.listdir(tmp_path)) == [JOURNAL, HEADER, "notes.txt"]
     OutcomeStore(tmp_path, {"agent": "new"}).close()
+
+
+def test_an_overwrite_that_is_killed_at_any_step_can_be_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory, left = tmp_path / "run", tmp_path / "left"
+    with OutcomeStore(directory, FINGERPRINT, outputs=["pairs.jsonl", "scores.json"]) as store:
+        store.append(value("a"))
+    for name in ["pairs.jsonl", "scores.json", "reviews.jsonl"]:
+        (directory / name).write_text("x")
+    for name in ["unlink", "ftruncate", "replace", "open", "fsync"]:
+        monkeypatch.setattr(os, name, leaving_copies(getattr(os, name), directory, left))
+    OutcomeStore(directory, {"agent": "new"}, overwrite=True).close()
+    monkeypatch.undo()
+    states = sorted(left.iterdir())
+    assert len(states) > 10
+    for state in states:
+        is_new = "new" in (state / HEADER).read_text()
+        with OutcomeStore(state, {"agent": "new"} if is_new else FINGERPRINT) as store:
+            assert not (is_new and store.done("a"))
+        with OutcomeStore(state, {"agent": "new"}, overwrite=True) as store:
+            assert not store.done("a")
+        assert sorted(os.listdir(state)) == [JOURNAL, HEADER, "reviews.jsonl"]
 
 
 def test_a_header_cannot_remove_files_elsewhere(tmp_path: Path) -> None:
