@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,3 +43,20 @@ def writable(path: Path) -> Iterator[None]:
     except OSError as error:
         message = f"cannot write {path}: {error.strerror or error}"
         raise ToolkitError("input", message, "choose another place for the result") from error
+
+
+def open_own(path: Path, flags: int = 0) -> int:
+    """A descriptor of a file that a run keeps for itself, made where there is none.
+
+    Raises ToolkitError("input") where the file cannot be written or is a symbolic link: one in a
+    directory from somebody else would have a file elsewhere changed.
+    """
+    flags |= os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+    with writable(path):
+        try:
+            return os.open(path, flags, 0o644)
+        except OSError:
+            if not path.is_symlink():
+                raise
+    hint = "remove the link, or choose another --output"
+    raise ToolkitError("input", f"{path}: is a symbolic link", hint)

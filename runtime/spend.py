@@ -10,7 +10,7 @@ from typing import Self
 
 from pydantic import TypeAdapter, ValidationError
 
-from runtime.disk import writable
+from runtime.disk import open_own, writable
 from schemas.base import StrictModel
 
 SPEND = ".spend.json"
@@ -41,12 +41,10 @@ class SpendLedger:
     def __init__(self, directory: Path) -> None:
         """Open the ledger of the directory. One that cannot be read counts as new.
 
-        Raises ToolkitError("prerequisite") when the disk is full, ("input") when the file cannot
-        be written.
+        Raises ToolkitError("prerequisite") when the disk is full, and what `open_own` raises.
         """
         self._path = directory / SPEND
-        with writable(self._path):
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        self._descriptor = open_own(self._path)
         try:
             size = os.fstat(self._descriptor).st_size
             self._text = os.pread(self._descriptor, size, 0)

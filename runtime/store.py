@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Self
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from runtime.disk import no_room, room_for, writable
+from runtime.disk import no_room, open_own, room_for, writable
 from runtime.errors import ErrorKind, ToolkitError
 from runtime.files import partial_files, write_json
 from runtime.scratch import scratch_table
@@ -231,17 +231,21 @@ class OutcomeStore:
 def open_locked(path: Path) -> int:
     """A descriptor of the file, to append to; until it is closed, no other process gets one.
 
-    Raises ToolkitError("input") where one has it, or the file cannot be written.
+    Raises ToolkitError("input") where one has it, or the file cannot be written or is a link, and
+    ("prerequisite") where the file system knows no locks.
     """
     with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    descriptor = open_own(path, os.O_APPEND)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except OSError as error:
         os.close(descriptor)
-        message = f"another run is writing to {path.parent}"
-        raise ToolkitError("input", message, "wait for it or choose another --output") from None
+        if isinstance(error, BlockingIOError):
+            message = f"another run is writing to {path.parent}"
+            raise ToolkitError("input", message, "wait for it or choose another --output") from None
+        message = f"cannot lock {path}: {error.strerror or error}"
+        raise ToolkitError("prerequisite", message, "put --output on a local disk") from error
     return descriptor
 
 

@@ -72,3 +72,12 @@ def test_a_sum_that_the_disk_does_not_take_leaves_the_one_before(tmp_path: Path,
         ledger.add("a", 1, 1, 0.25)
     with SpendLedger(tmp_path) as ledger:
         assert ledger.cost_usd == 1.0
+
+
+def test_a_ledger_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "precious.txt").write_text("mine")
+    (tmp_path / SPEND).symlink_to(tmp_path / "precious.txt")
+    with pytest.raises(ToolkitError, match=r"\.spend\.json: is a symbolic link") as caught:
+        SpendLedger(tmp_path)
+    assert caught.value.kind == "input"
+    assert (tmp_path / "precious.txt").read_text() == "mine"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -197,6 +198,42 @@ def test_a_start_that_was_killed_before_its_header_can_be_repeated(tmp_path: Pat
     (tmp_path / f".{HEADER}.123.partial").write_text('{"finger')
     OutcomeStore(tmp_path, FINGERPRINT).close()
     assert sorted(os.listdir(tmp_path)) == [JOURNAL, HEADER]
+
+
+def test_a_journal_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    directory, precious = tmp_path / "run", tmp_path / "precious.txt"
+    precious.write_text("one line without end")
+    OutcomeStore(directory, FINGERPRINT).close()
+    (directory / JOURNAL).unlink()
+    for target in (precious, tmp_path / "new.txt"):
+        (directory / JOURNAL).symlink_to(target)
+        for overwrite in (False, True):
+            error = refusal(directory, overwrite=overwrite)
+            assert error.message == f"{directory / JOURNAL}: is a symbolic link"
+        (directory / JOURNAL).unlink()
+    assert precious.read_text() == "one line without end"
+    assert sorted(os.listdir(tmp_path)) == ["precious.txt", "run"]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    opened: list[int] = []
+
+    def refuse(descriptor: int, _: int) -> None:
+        opened.append(descriptor)
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(ToolkitError, match=f"cannot lock .*: {os.strerror(code)}") as caught:
+        OutcomeStore(tmp_path, FINGERPRINT)
+    assert (caught.value.kind, caught.value.hint) == (
+        "prerequisite",
+        "put --output on a local disk",
+    )
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(opened[0])
 
 
 def test_retry_rejected_forgets_failures_and_the_later_outcome_wins(tmp_path: Path) -> None:
