@@ -70,9 +70,9 @@ def run_on_ray(
 
     The cluster is that of the environment variable RAY_ADDRESS, else one started on this machine.
     `policy.concurrency` records are in flight on all of it. `received` is called with each
-    outcome once it is stored and the counts so far; what it raises ends the run. Raises what
-    `runtime.runner.run_agent` raises, and ToolkitError("prerequisite") when Ray is missing or the
-    cluster cannot be reached.
+    outcome once it is stored and the counts so far; what it raises ends the run, a ToolkitError
+    after the rest of the block that has arrived. Raises what `runtime.runner.run_agent` raises,
+    and ToolkitError("prerequisite") when Ray is missing or the cluster cannot be reached.
     """
     ledger = Ledger(store, policy)
     left, model = _left(items(), ledger)
@@ -83,14 +83,32 @@ def run_on_ray(
         plan = _Plan(left, actors=max(1, most), concurrency=policy.concurrency)
         blocks = _blocks(items(), store, plan.rows)
         try:
-            with closing(_outcomes(worker, plan, model, blocks)) as outcomes:
-                for outcome in outcomes:
-                    if not store.done(outcome.id):
-                        ledger.record(outcome)
-                        received(outcome, ledger.summary)
+            with closing(_outcomes(worker, plan, model, blocks)) as arrived:
+                for outcomes in arrived:
+                    _take(outcomes, ledger, received)
         finally:
             store.flush()
     return ledger.summary
+
+
+def _take(
+    outcomes: Iterable[Outcome], ledger: Ledger, received: Callable[[Outcome, RunSummary], None]
+) -> None:
+    """Store a block and hand it on, all of it before an error ends the run: it is paid for."""
+    errors: list[ToolkitError] = []
+    for outcome in outcomes:
+        if ledger.store.done(outcome.id):
+            continue
+        try:
+            ledger.record(outcome)
+        except ToolkitError as error:
+            errors.append(error)
+        try:
+            received(outcome, ledger.summary)
+        except ToolkitError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
 
 
 class _Plan:
@@ -161,8 +179,8 @@ def _blocks(items: Iterable[Any], store: OutcomeStore, rows: int) -> Iterator[py
 
 def _outcomes(
     worker: Worker, plan: _Plan, model: type[BaseModel], blocks: Iterator[pyarrow.Table]
-) -> Generator[Outcome]:
-    """The outcomes of a block after all those of another. Raises ToolkitError that ends the run."""
+) -> Generator[list[Outcome]]:
+    """The outcomes of each block as it arrives. Raises ToolkitError that ends the run."""
     import ray
 
     ray.data.DataContext.get_current().enable_progress_bars = False
@@ -184,7 +202,7 @@ def _outcomes(
         for block in arrived:
             rows = block.to_pylist()
             texts = (row["outcome"] for row in rows if row["outcome"])
-            yield from map(Outcome.model_validate_json, texts)
+            yield [Outcome.model_validate_json(text) for text in texts]
             for row in rows:
                 if row["error"]:
                     raise ToolkitError(*json.loads(row["error"]))

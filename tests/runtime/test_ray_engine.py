@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +16,7 @@ from pydantic import BaseModel
 from runtime.errors import ToolkitError
 from runtime.ray_engine import _Actor, _blocks, _left, _Plan, run_on_ray
 from runtime.runner import Ledger, RunPolicy
-from runtime.store import Outcome, OutcomeStore
+from runtime.store import Failure, Outcome, OutcomeStore
 
 
 class Item(BaseModel):
@@ -117,6 +118,70 @@ def test_a_finished_run_starts_no_cluster(
 
     summary = run_on_ray(Doubler(), lambda: [Item(id="a")], store, RunPolicy(), received)
     assert (summary.resumed, summary.done, summary.finished) == (1, 0, 1)
+
+
+@pytest.fixture
+def arrived(monkeypatch: pytest.MonkeyPatch) -> list[list[Outcome]]:
+    """Blocks of outcomes that come from a cluster which is not there."""
+    blocks: list[list[Outcome]] = []
+
+    def outcomes(*_: object) -> Iterator[list[Outcome]]:
+        yield from blocks
+
+    monkeypatch.setattr("runtime.ray_engine._cluster", lambda: nullcontext(2))
+    monkeypatch.setattr("runtime.ray_engine._outcomes", outcomes)
+    return blocks
+
+
+def numbered(first: int, after: int, failure: Failure | None = None) -> list[Outcome]:
+    value = None if failure else {"is": "made"}
+    return [Outcome(id=str(n), index=n, value=value, failure=failure) for n in range(first, after)]
+
+
+def taken(store: OutcomeStore, most: int) -> tuple[list[str], ToolkitError]:
+    """The ids handed on from 100 items, where the budget is spent with `most`; how it ended."""
+    paid: list[str] = []
+
+    def received(outcome: Outcome, _: object) -> None:
+        paid.append(outcome.id)
+        if len(paid) >= most:
+            raise ToolkitError("budget", f"spent with {len(paid)}")
+
+    items = [Item(id=str(number)) for number in range(100)]
+    with pytest.raises(ToolkitError) as caught:
+        run_on_ray(Doubler(), lambda: items, store, RunPolicy(), received)
+    return paid, caught.value
+
+
+def test_a_spent_budget_still_takes_the_block_that_has_arrived(
+    store: OutcomeStore, arrived: list[list[Outcome]]
+) -> None:
+    arrived += [numbered(0, 8), numbered(6, 16), numbered(16, 24)]
+    paid, error = taken(store, most=10)
+    assert paid == [str(number) for number in range(16)], "each once, and no block after that one"
+    assert [store.done(str(number)) for number in (15, 16)] == [True, False]
+    assert str(error) == "spent with 10"
+
+
+def test_what_failed_is_handed_on_also_when_it_ends_the_run(
+    store: OutcomeStore, arrived: list[list[Outcome]]
+) -> None:
+    arrived.append(numbered(0, 30, Failure(kind="refused", reason="no")))
+    paid, error = taken(store, most=25)
+    assert len(paid) == 30 and store.done("29")
+    assert error.kind == "error_rate", "it came first"
+    assert error.message.startswith("stopped: 100% of 20 records failed")
+
+
+def test_what_the_journal_does_not_take_is_still_handed_on(
+    store: OutcomeStore, arrived: list[list[Outcome]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrived.append(numbered(0, 4))
+    with monkeypatch.context() as full:
+        full.setattr("os.write", lambda *_: 0)
+        paid, error = taken(store, most=100)
+    assert error.kind == "prerequisite"
+    assert len(paid) == 4 and not store.done("0")
 
 
 @pytest.mark.parametrize("left", [1, 12, 300, 20_000, 1_000_000])
