@@ -115,8 +115,9 @@ class Execution(Generic[In, Out]):
         if not ledger.is_new:
             spent = ledger.cost_usd
 
-        def pay(backend: str, paid: TokenUsage) -> None:
-            ledger.add(backend, paid.prompt_tokens, paid.completion_tokens, paid.cost_usd)
+        def pay(backend: str, paid: TokenUsage, answers: int) -> None:
+            tokens = paid.prompt_tokens, paid.completion_tokens
+            ledger.add(backend, *tokens, paid.cost_usd, answers)
 
         meter = UsageMeter(self.config.run.budget_usd, spent, pay)
         policy = RunPolicy(self.options.concurrency, self.config.run.max_error_rate)
@@ -186,8 +187,9 @@ class Execution(Generic[In, Out]):
 
         def received(outcome: Outcome, summary: RunSummary) -> None:
             worker.meter.add(outcome.usage)
-            if worker.meter.pay and outcome.usage.get("calls"):
-                worker.meter.pay(paid_to, TokenUsage.model_validate(_tokens(outcome)))
+            answers = int(outcome.usage.get("answers", 0))
+            if worker.meter.pay and answers:
+                worker.meter.pay(paid_to, TokenUsage.model_validate(_tokens(outcome)), answers)
             progress.update(summary)
             if summary.finished < total:
                 worker.meter.check_budget()

@@ -21,8 +21,8 @@ class Usage:
 
     `calls` are attempts sent to a provider, `retries` those among them that repeat a failed
     one, `corrections` turns that told the model what was wrong with its answer, `rate_limited`
-    answers of "too many requests". Tokens and US dollars are of live calls only: what is
-    answered from the cache or shared with an identical request is free.
+    answers of "too many requests", `answers` those that were paid for. Tokens and US dollars are
+    of live calls only: what is answered from the cache or shared with an identical request is free.
     """
 
     requests: int = 0
@@ -32,6 +32,7 @@ class Usage:
     retries: int = 0
     corrections: int = 0
     rate_limited: int = 0
+    answers: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: float = 0.0
@@ -53,12 +54,12 @@ class UsageMeter:
     """Counts a run's calls and keeps its budget.
 
     `spent_before_usd` is what earlier sessions of the same run spent of `budget_usd`. `pay` is
-    told the backend and the usage of every answer before it is used.
+    told the backend, the usage and the number (one) of every answer before it is used.
     """
 
     budget_usd: float | None = None
     spent_before_usd: float = 0.0
-    pay: Callable[[str, TokenUsage], None] | None = None
+    pay: Callable[[str, TokenUsage, int], None] | None = None
     total: Usage = field(default_factory=Usage)
     _reserved: list[float] = field(default_factory=list)
     _dearest: dict[str, float] = field(default_factory=dict)
@@ -82,12 +83,13 @@ class UsageMeter:
     def charge(self, tokens: TokenUsage, backend: str = "") -> None:
         """Add the tokens and dollars of one answer of `backend`."""
         for usage in (self.total, *_SCOPES.get()):
+            usage.answers += 1
             usage.prompt_tokens += tokens.prompt_tokens
             usage.completion_tokens += tokens.completion_tokens
             usage.cost_usd += tokens.cost_usd
         self._dearest[backend] = max(self._dearest.get(backend, 0.0), tokens.cost_usd)
         if self.pay:
-            self.pay(backend, tokens)
+            self.pay(backend, tokens, 1)
 
     @property
     def spent_usd(self) -> float:

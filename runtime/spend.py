@@ -66,15 +66,22 @@ class SpendLedger:
         """Tokens in all, of prompts and of answers."""
         return sum(s.prompt_tokens + s.completion_tokens for s in self.spends.values())
 
-    def add(self, backend: str, prompt_tokens: int, completion_tokens: int, cost: float) -> None:
-        """Write down one answer of `backend` that cost `cost` US dollars.
+    def add(
+        self,
+        backend: str,
+        prompt_tokens: int,
+        completion_tokens: int,
+        cost: float,
+        answers: int = 1,
+    ) -> None:
+        """Write down an answer of `backend`, or several, that cost `cost` US dollars in all.
 
         Raises ToolkitError("prerequisite") when the disk is full; the sum is kept in memory then,
         and the file is as it was.
         """
         was = self.spends.get(backend, Spend())
         self.spends[backend] = Spend(
-            answers=was.answers + 1,
+            answers=was.answers + answers,
             prompt_tokens=was.prompt_tokens + prompt_tokens,
             completion_tokens=was.completion_tokens + completion_tokens,
             cost_usd=was.cost_usd + cost,
