@@ -24,7 +24,7 @@ from benchmarks.questions_parts import Parts, usable_parts
 from benchmarks.questions_row import Row
 from benchmarks.questions_row import Source as Origin
 from benchmarks.questions_wh import wh
-from runtime.command_line import add_reviewed_only, exit_on_error, positive_int
+from runtime.command_line import add_reviewed_only, exit_on_error, positive_int, whole_number
 from runtime.csv_rows import csv_writer
 from runtime.errors import ToolkitError
 from runtime.files import (
@@ -205,7 +205,7 @@ def _parser() -> argparse.ArgumentParser:
     add: Callable[..., Any] = parser.add_argument
     add("input", metavar="NEGATIVES", type=Path, help="negatives.jsonl, or Parquet")
     add("--output", metavar="DIR", type=Path, required=True, help="directory for the CSV files")
-    add("--seed", metavar="N", type=int, default=RunConfig().seed,
+    add("--seed", metavar="N", type=whole_number, default=RunConfig().seed,
         help="seed of everything random (default: %(default)s)")  # fmt: skip
     add("--max-attributes", metavar="N", type=positive_int, default=MAX_ATTRIBUTES,
         help=f"most attributes of a question (default: {MAX_ATTRIBUTES})")  # fmt: skip

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
-from runtime.command_line import exit_on_error
+from runtime.command_line import exit_on_error, whole_number
 from runtime.errors import ToolkitError
 from runtime.files import read_placed, refuse_input, validate_all, write_json
 from runtime.sources import Source
@@ -130,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("input", metavar="ANSWERS", type=Path, help="CSV file of questions with a pred_idx")
     add("--summary", metavar="FILE", type=Path, help="write the scores here as JSON, from 0 to 1")
-    add("--seed", metavar="N", type=int, default=RunConfig().seed,
+    add("--seed", metavar="N", type=whole_number, default=RunConfig().seed,
         help="seed of the intervals (default: %(default)s)")  # fmt: skip
     return parser
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from runtime.command_line import exit_on_error, positive_int
+from runtime.command_line import exit_on_error, positive_int, whole_number
 from schemas.config import RunConfig
 
 
@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         type=positive_int,
         help="show N items of each file, drawn at random",
     )
-    add("--seed", metavar="N", type=int, default=RunConfig().seed,
+    add("--seed", metavar="N", type=whole_number, default=RunConfig().seed,
         help="seed of the sample (default: %(default)s)")  # fmt: skip
     add("--images", metavar="DIR", type=Path,
         help="where the images are (default: relative to RUN)")  # fmt: skip

@@ -78,7 +78,7 @@ def build_parser(prog: str, description: str) -> argparse.ArgumentParser:
     add("--backend", metavar="NAME|AGENT=NAME", dest="backends", action="append", default=[],
         help="backend of all agents or of one; may be given several times")  # fmt: skip
     add("--limit", metavar="N", type=positive_int, help="use only the first N records")
-    add("--seed", metavar="N", type=int, help="seed of everything random")
+    add("--seed", metavar="N", type=whole_number, help="seed of everything random")
     add("--concurrency", metavar="N", type=positive_int, default=64,
         help="records in flight (default: 64)")  # fmt: skip
     add("--engine", choices=("local", "ray"), default="local",
@@ -132,7 +132,14 @@ def positive_int(text: str) -> int:
     value = int(text) if text.isdecimal() else 0
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
-    return value
+    return min(value, sys.maxsize)  # nobody has more of anything, and islice takes no more
+
+
+def whole_number(text: str) -> int:
+    """An argparse type: a whole number from 0 on, as numpy takes no other seed."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 on, got {text!r}")
+    return int(text)
 
 
 def _positive_float(text: str) -> float:

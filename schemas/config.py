@@ -131,7 +131,7 @@ AnyBackendConfig = Annotated[
 class RunConfig(StrictModel):
     """How a run behaves, whatever it runs."""
 
-    seed: int = 17
+    seed: Annotated[int, Field(ge=0)] = 17
     budget_usd: Annotated[float, Field(gt=0)] | None = None
     max_error_rate: Annotated[float, Field(ge=0, le=1)] = 0.1
     cache: str = ".cache/grainwise"

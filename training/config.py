@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 import typing
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
+from pydantic import Field, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
 from runtime.errors import ToolkitError
 from schemas.training import LoraSettings
 from schemas.validation import nearest
 
 _HINT = "correct the config file"
+# What numpy takes. The classes take more, and the training then fails once the model is loaded.
+_SEED = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 def trl_arguments(
@@ -25,7 +27,7 @@ def trl_arguments(
     value of another type, and for what the class itself refuses.
     """
     fields = {field.name for field in dataclasses.fields(config_class)}
-    hints = typing.get_type_hints(config_class)
+    hints = typing.get_type_hints(config_class) | {"seed": _SEED, "data_seed": _SEED | None}
     values: dict[str, Any] = {}
     for key, value in settings.items():
         if key not in fields:

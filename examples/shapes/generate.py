@@ -16,7 +16,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from runtime.command_line import exit_on_error, positive_int
+from runtime.command_line import exit_on_error, positive_int, whole_number
 from runtime.errors import ToolkitError
 from runtime.files import write_jsonl
 from schemas.region import RegionText
@@ -165,7 +165,7 @@ def _main(argv: Sequence[str] | None) -> int:
     )
     parser.add_argument("--output", metavar="DIR", type=Path, required=True)
     parser.add_argument("--scenes", metavar="N", type=positive_int, default=100)
-    parser.add_argument("--seed", metavar="N", type=int, default=0)
+    parser.add_argument("--seed", metavar="N", type=whole_number, default=0)
     options = parser.parse_args(argv)
     write_scenes(options.output, options.scenes, options.seed)
     print(f"{options.scenes} scenes in {options.output}")

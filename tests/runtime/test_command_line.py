@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,8 @@ def test_every_flag_arrives() -> None:
     [
         (["--limit", "0"], "argument --limit: expected a whole number above 0, got '0'"),
         (["--limit", "-3"], "argument --limit: expected a whole number above 0, got '-3'"),
+        (["--seed", "-1"], "argument --seed: expected a whole number from 0 on, got '-1'"),
+        (["--seed", "1.5"], "argument --seed: expected a whole number from 0 on, got '1.5'"),
         (["--concurrency", "x"], "argument --concurrency: expected a whole number above 0, got "),
         (["--max-cost", "nan"], "argument --max-cost: expected a number above 0, got 'nan'"),
         (["--max-cost", "inf"], "argument --max-cost: expected a number above 0, got 'inf'"),
@@ -65,6 +69,23 @@ def test_a_bad_flag_exits_with_2(
         parse(*words)
     assert caught.value.code == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("module", [
+    "agents.response_parser", "benchmarks.finer_build", "benchmarks.finer_score", "pages.review",
+    "examples.shapes.generate",
+])  # fmt: skip
+def test_every_seed_is_one_that_numpy_takes(
+    module: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        importlib.import_module(module).main(["in", "--output", "out", "--seed", "-1"])
+    assert caught.value.code == 2
+    assert "argument --seed: expected a whole number from 0 on" in capsys.readouterr().err
+
+
+def test_a_limit_of_more_records_than_there_can_be_is_none() -> None:
+    assert len(list(islice(range(3), parse("--limit", "9" * 20).limit))) == 3
 
 
 def test_the_parser_imports_no_third_party_package() -> None:

@@ -80,6 +80,7 @@ MESSAGES = [
      "backends.g.max_parallel: expected a value greater than 0, got 0"),
     ("backends: {l: {driver: llama_cpp}}",
      "backends.l: needs either `gguf` (a path) or `model` and `file` (hub repository)"),
+    ("run: {seed: -1}", "run.seed: expected a value greater than or equal to 0, got -1"),
     ("run: {sed: 3}", "run.sed: unknown key, did you mean `seed`?"),
     ("backend: {}", "backend: unknown key, did you mean `backends`?"),
     ("run: {max_error_rate: ten}",

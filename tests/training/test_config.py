@@ -101,6 +101,8 @@ def test_mistakes_in_a_config_are_named(text: str, message: str, tmp_path: Path)
         ),
         ({"learning_rate": "fast"}, r"c.yaml: trl.learning_rate: expected a valid number.* 'fast'"),
         ({"max_steps": 1.5}, r"c.yaml: trl.max_steps: expected a valid integer"),
+        ({"seed": -1}, r"c.yaml: trl.seed: expected greater than or equal to 0, got -1"),
+        ({"data_seed": 2**32}, r"c.yaml: trl.data_seed: expected less than 4294967296"),
         ({"eval_strategy": "sometimes"}, r"c.yaml: trl"),
         ({"granularity_weight": 0.5}, r"trl.granularity_weight: unknown key"),
     ],
