@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import IO, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from runtime.errors import ToolkitError
-from runtime.lines import MAX_LINE, numbered_lines
+from runtime.lines import MAX_LINE, check_columns, not_utf8, numbered_lines
 from schemas.validation import describe_errors
 
 Record = TypeVar("Record", bound=BaseModel)
@@ -61,8 +60,7 @@ def _utf8_lines(file: IO[bytes], name: str) -> Iterator[str]:
         try:
             yield line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            message = f"{name}:{number}: not UTF-8 text: {error.reason} at byte {error.start + 1}"
-            raise ToolkitError("input", message, "save the file as UTF-8") from None
+            raise not_utf8(f"{name}:{number}", error) from None
 
 
 def _cells(name: str, number: int, reader: Iterator[list[str]]) -> list[str] | None:
@@ -74,10 +72,7 @@ def _cells(name: str, number: int, reader: Iterator[list[str]]) -> list[str] | N
 
 def _header(name: str, reader: Iterator[list[str]]) -> list[str]:
     header = [cell.strip() for cell in _cells(name, 1, reader) or ()]
-    for column, times in Counter(header).items():
-        if times > 1:
-            message = f"{name}:1: two columns are called {column[:100]!r}"
-            raise ToolkitError("input", message, _HINT)
+    check_columns(header, f"{name}:1")
     return header
 
 

@@ -1,9 +1,10 @@
-"""Lines of a byte stream, none of them longer than memory can hold."""
+"""Lines of a byte stream, none longer than memory can hold, and what files of rows may not be."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import IO
 
 from runtime.errors import ToolkitError
@@ -32,3 +33,17 @@ def numbered_lines(file: IO[bytes], name: str) -> Iterator[tuple[int, bytes]]:
             message = f"{name}:{number}: a line of more than {MAX_LINE:,} bytes"
             raise ToolkitError("input", message, "give one record a line")
         yield number, line
+
+
+def not_utf8(place: str, error: UnicodeDecodeError) -> ToolkitError:
+    """What is wrong with a text at `place` that was saved in another encoding."""
+    message = f"{place}: not UTF-8 text: {error.reason} at byte {error.start + 1}"
+    return ToolkitError("input", message, "save the file as UTF-8")
+
+
+def check_columns(columns: Iterable[str], place: str) -> None:
+    """Raises ToolkitError("input") for two columns of one name, as a row could keep one only."""
+    for column, times in Counter(columns).items():
+        if times > 1:
+            message = f"{place}: two columns are called {column[:100]!r}"
+            raise ToolkitError("input", message, "rename or remove one of them")

@@ -20,7 +20,7 @@ _SCALARS = (str, int, float, bool, type(None))
 _REWORDING = (
     (r"^Value error, ", ""),
     (r" after validation", ""),
-    (r", unable to parse string as an? \w+", ""),
+    (r", unable to parse (string as an? \w+|raw data as a unicode string)", ""),
     (r"^Input should be a valid (tuple|list|array).*", "expected a list"),
     (r"^Input should be (a valid dictionary|an object).*", "expected an object"),
     (r"^Input should be a valid ", "expected a valid "),
@@ -107,7 +107,11 @@ def _got(details: ErrorDetails) -> str:
         return ""
     if isinstance(value, _SCALARS):
         return f", got {_shorten(value)}"
-    return ", got an object" if isinstance(value, Mapping) else ", got a list"
+    if isinstance(value, Mapping):
+        return ", got an object"
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", got a list"
+    return f", got a value of type {type(value).__name__}"  # YAML and Parquet have dates and bytes
 
 
 def _shorten(value: Any) -> str:

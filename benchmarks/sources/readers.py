@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict
 from benchmarks.sources.base import BadRow, Row
 from runtime.csv_rows import csv_rows
 from runtime.errors import ToolkitError
+from runtime.lines import check_columns, not_utf8
+from runtime.readers import batch_rows
 
 _CHUNK = 1 << 20
 _MAX_DIGITS = 600  # of a whole number; Python may be set to read no more than 640
@@ -41,8 +43,7 @@ def readable(path: Path) -> Iterator[None]:
         reason = error.strerror or str(error)
         raise ToolkitError("input", f"{path}: {reason}", "check the path of the input") from error
     except UnicodeDecodeError as error:
-        message = f"{path}: not UTF-8 text: {error.reason} at byte {error.start + 1}"
-        raise ToolkitError("input", message, "save the file as UTF-8") from None
+        raise not_utf8(str(path), error) from None
 
 
 def loads(text: str, without: str | None = None) -> Any:
@@ -117,7 +118,7 @@ def json_lines(path: Path) -> Iterator[Row]:
 def table(path: Path) -> Iterator[Row]:
     """Rows of a `.parquet` or `.csv` file, or of a JSONL file of any other name."""
     readers = {".parquet": _parquet_rows, ".csv": _csv_rows}
-    return readers.get(path.suffix, json_lines)(path)
+    return readers.get(path.suffix.lower(), json_lines)(path)
 
 
 class _Cells(BaseModel):
@@ -138,8 +139,9 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
         number = 0
         try:
             with ParquetFile(path) as file:
+                check_columns(file.schema_arrow.names, str(path))
                 for batch in file.iter_batches(batch_size=1024):
-                    for row in batch.to_pylist():
+                    for row in batch_rows(batch, str(path)):
                         number += 1
                         yield f"row {number}", row
         except ArrowException as error:

@@ -134,8 +134,9 @@ def test_long_values_are_cut() -> None:
 
 def test_bytes_that_are_not_utf8_are_an_input_error() -> None:
     Path("images.jsonl").write_bytes(b'{"id": "caf\xe9"}\n')
-    with pytest.raises(ToolkitError, match=r"^images\.jsonl:1: not valid JSON: "):
+    with pytest.raises(ToolkitError, match=r"^images\.jsonl:1: not UTF-8 text: ") as caught:
         validate_all(Path("images.jsonl"), ImageRecord)
+    assert caught.value.hint == "save the file as UTF-8"
 
 
 def test_a_repeated_id_names_both_lines() -> None:

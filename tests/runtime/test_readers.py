@@ -4,6 +4,8 @@ import gzip
 import json
 import tracemalloc
 from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks.sources.readers import table
 from runtime import lines
 from runtime.errors import ToolkitError
 from runtime.files import read_records, validate_all
@@ -151,6 +154,58 @@ def test_a_parquet_file_that_is_damaged_inside_is_an_input_error() -> None:
     data = bytearray(parquet("whole.parquet", 2000, compression="zstd").read_bytes())
     data[40:400] = bytes(360)
     assert problem(file("in.parquet", bytes(data))).startswith("in.parquet: ")
+
+
+SECONDS = pa.array([568_971_820_800])  # in the year 20000
+ODD = {
+    "a year beyond 9999": SECONDS.cast(pa.timestamp("s")),
+    "a day beyond all years": pa.array([2**30], pa.int32()).cast(pa.date32()),
+    "a time zone nobody knows": pa.array([0]).cast(pa.timestamp("us", tz="Foo/Bar")),
+    "two fields of one name": pa.StructArray.from_arrays([SECONDS, SECONDS], names=["a", "a"]),
+    "bytes that are no text": pa.array([b"caf\xe9"]).view(pa.string()),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_a_parquet_value_that_python_cannot_hold_is_an_input_error(what: str) -> None:
+    row = {key: [value] for key, value in ROWS[0].items()}
+    pq.write_table(pa.table({**row, "taken": ODD[what]}), "in.parquet")
+    assert problem(Path("in.parquet")).startswith("in.parquet: column taken (")
+    with pytest.raises(ToolkitError, match="column taken"):
+        list(table(Path("in.parquet")))
+
+
+def test_two_parquet_columns_of_one_name_are_refused_as_in_a_csv_file() -> None:
+    columns = [[f"{n}"] for n in range(4)]
+    pq.write_table(pa.table(columns, ["id", "image", "caption", "caption"]), "in.parquet")
+    Path("in.csv").write_text("id,image,caption,caption\n0,1,2,3\n")
+    assert problem(Path("in.parquet")) == "in.parquet: two columns are called 'caption'"
+    assert problem(Path("in.csv")) == "in.csv:1: two columns are called 'caption'"
+
+
+@pytest.mark.parametrize(("value", "got"), [
+    (datetime(2026, 1, 1), "datetime"), (b"caf\xe9", "bytes"), (Decimal("1.5"), "Decimal"),
+])  # fmt: skip
+def test_a_parquet_value_that_is_no_json_is_called_by_its_type(value: Any, got: str) -> None:
+    pq.write_table(pa.Table.from_pylist([ROWS[0] | {"caption": value}]), "in.parquet")
+    expected = f"in.parquet:1: caption: expected a valid string, got a value of type {got}"
+    assert problem(Path("in.parquet")) == expected
+
+
+@pytest.mark.parametrize("name", ["IN.CSV", "in.Csv.GZ", "in.JSONL.Zst"])
+def test_names_may_be_in_capital_letters(name: str) -> None:
+    data = TABLE if ".csv" in name.lower() else TEXT
+    path = file(name, PACK.get(Path(name).suffix.lower(), bytes)(data))
+    assert len(numbers(path)) == len(ROWS)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+@pytest.mark.parametrize("name", ["in.jsonl", "in.csv"])
+def test_another_encoding_is_called_so(name: str, encoding: str) -> None:
+    data = (TEXT if name == "in.jsonl" else TABLE).replace(b"Caption", "Légende".encode())
+    with pytest.raises(ToolkitError, match=rf"{name}:\d: not UTF-8 text: ") as caught:
+        validate_all(file(name, data.decode().encode(encoding)), CaptionRecord)
+    assert caught.value.hint == "save the file as UTF-8"
 
 
 def heap_growth(work: Callable[[], object]) -> int:
