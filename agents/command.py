@@ -85,8 +85,16 @@ class AgentCommand(Generic[In, Out]):
 
     def work(self, options: CommandOptions) -> Iterator[In]:
         """The units of work in order of the input."""
-        for place, row in read_placed(options.input, self.row, limit=options.limit):
-            yield from self.items(row, place.shard.path.parent, options.output)
+        placed = read_placed(options.input, self.row, limit=options.limit)
+        return self.units(((row, place.shard.path.parent) for place, row in placed), options.output)
+
+    def units(self, rows: Iterable[tuple[Any, Path]], target: Path) -> Iterator[In]:
+        """The units of work of rows, each of which comes with the folder of its input.
+
+        Where a unit is more than a row, a command has its own; a session asks for them, too.
+        """
+        for row, folder in rows:
+            yield from self.items(row, folder, target)
 
     def validate(self, options: CommandOptions) -> InputFile:
         """Check the whole input before anything is written or paid for. Raises ToolkitError."""

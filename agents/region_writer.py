@@ -12,7 +12,7 @@ import asyncio
 import sys
 from argparse import ArgumentParser, Namespace
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -150,13 +150,14 @@ def _inside(region: RegionText, width: int, height: int, path: Path) -> RegionTe
 class _RegionWriting(AgentCommand[CaptionedImage, ImageRegions]):
     """An agent command whose unit of work is an image: rows of one image that stand together."""
 
-    def work(self, options: CommandOptions) -> Iterator[CaptionedImage]:
-        rows = read_placed(options.input, CaptionRow, limit=options.limit)
+    def units(
+        self, rows: Iterable[tuple[CaptionRow, Path]], target: Path
+    ) -> Iterator[CaptionedImage]:
         boxes = self.agent.boxes if isinstance(self.agent, RegionWriter) else None
-        for (folder, image), group in groupby(rows, key=_image):
+        for (folder, image), group in groupby(rows, key=lambda one: (one[1], one[0].image)):
             own = boxes.of(image, folder) if boxes is not None else None
-            captions = [row for _, row in group]
-            yield captioned(captions, relocate(image, folder, options.output), own)
+            captions = [row for row, _ in group]
+            yield captioned(captions, relocate(image, folder, target), own)
 
     def validate(self, options: CommandOptions) -> InputFile:
         boxes = options.own.boxes
@@ -234,7 +235,7 @@ COMMAND = _RegionWriting(
     "agents.region_writer",
     "Write region-text pairs from captions, with a detector's boxes or given ones.",
     CaptionRow,
-    lambda row, source, target: (),
+    lambda row, source, target: (),  # not a row, but an image is a unit: see `units`
     ("regions.jsonl",),
     write_regions,
     Flags(_add_flags, _agent),

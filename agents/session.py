@@ -34,7 +34,7 @@ async def run(
     written. Raises ToolkitError for the first record that fails.
     """
     place = Path(folder)
-    items = [item for row in _valid(command, rows) for item in command.items(row, place, place)]
+    items = list(command.units(((row, place) for row in _valid(command, rows)), place))
     settings = load_agents_config(Path(config) if config else None, backends)
     agent, slots = _agent(command, settings), asyncio.Semaphore(concurrency)
     async with Worker(agent, settings, UsageMeter(settings.run.budget_usd), place) as worker:

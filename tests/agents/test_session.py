@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from agents import region_writer
 from agents.discriminator import COMMAND as DISCRIMINATE
 from agents.response_parser import main
 from agents.session import run
 from agents.stages import RSR
 from runtime.errors import ToolkitError
 from tests.agents.test_discriminator import GRAPH
+from tests.agents.test_region_writer import CAPTIONS, Finder, write_inputs
 from tests.e2e.commands import EXAMPLE, write_config
 from tests.servers.openai_server import Settings, running
 
@@ -84,3 +86,15 @@ def test_settings_of_the_config_reach_the_agent(tmp_path: Path) -> None:
     # With the default three rounds it would go on to make new negatives, which nobody answers.
     assert {verdict.round for verdict in found.verdicts} == {1}
     assert {verdict.decision for verdict in found.verdicts} <= {"keep", "drop"}
+
+
+def test_a_unit_of_several_rows_is_the_same_one_as_in_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(region_writer, "GroundingDino", lambda *_: Finder())
+    write_inputs(tmp_path, [], [])
+    found = asyncio.run(run(region_writer.COMMAND, CAPTIONS[:4], folder=tmp_path))
+    assert [image.id for image in found] == ["1", "3", "4"], "rows of one image are one unit"
+    texts = [[region.text for region in image.regions] for image in found]
+    assert texts[0] == ["a dog with a red collar", "a red collar"]
+    assert {region.image for region in found[0].regions} == {"images/a.png"}
