@@ -21,7 +21,7 @@ from backends.usage import UsageMeter
 from prompts import has_prompt, load_prompt
 from runtime.command_line import CommandOptions
 from runtime.errors import EXIT_PENDING, ToolkitError
-from runtime.files import InputFile, write_jsonl
+from runtime.files import InputFile, refuse_inside, write_jsonl
 from runtime.manifest import Execution as ExecutionNote
 from runtime.manifest import build_manifest, write_manifest
 from runtime.progress import CallSnapshot, Progress
@@ -59,9 +59,7 @@ class Execution(Generic[In, Out]):
         """
         options = self.options
         for shard in options.input.shards:
-            if shard.path.resolve().parent == options.output.resolve():
-                message = f"{shard.name} stands in the output directory"
-                raise ToolkitError("input", message, "choose another --output")
+            refuse_inside(shard.path, shard.name, options.output)
         # Before the directory is claimed: what a cure changes may be part of the run's identity.
         asyncio.run(self._check())
         store = OutcomeStore(

@@ -30,7 +30,7 @@ from backends.images import readable_image
 from backends.rules.grammar import singular
 from runtime.command_line import CommandOptions, share
 from runtime.errors import ToolkitError
-from runtime.files import InputFile, read_placed
+from runtime.files import InputFile, read_placed, refuse_inside
 from runtime.sources import Place
 from schemas.config import Config
 from schemas.region import RegionText
@@ -160,10 +160,8 @@ class _RegionWriting(AgentCommand[CaptionedImage, ImageRegions]):
             yield captioned(captions, relocate(image, folder, target), own)
 
     def validate(self, options: CommandOptions) -> InputFile:
-        boxes = options.own.boxes
-        if boxes and boxes.resolve().parent == options.output.resolve():
-            message = f"{boxes} stands in the output directory"
-            raise ToolkitError("input", message, "choose another --output")
+        if boxes := options.own.boxes:
+            refuse_inside(boxes, str(boxes), options.output)
         source = super().validate(options)
         places: dict[tuple[Path, str], Place] = {}
         rows = read_placed(options.input, CaptionRow, limit=options.limit)

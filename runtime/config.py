@@ -31,7 +31,7 @@ def load_config(
     the names an override or the file may use; empty means any. `gguf`, `script` and `prompts`
     become relative to the file. Raises ToolkitError("config") with file, dotted key, expectation.
     """
-    config = _with_paths(read_yaml(path, Config), path.parent) if path else Config()
+    config = _with_paths(read_yaml(path, Config), path) if path else Config()
     _check_names(config, agents, source=str(path))
     config = config.model_copy(update={"agents": _override(config.agents, overrides)})
     _check_names(config, agents, source="--backend")
@@ -105,21 +105,29 @@ def _values(data: Any) -> Iterator[Any]:
             waiting.extend(value)
 
 
-def _with_paths(config: Config, folder: Path) -> Config:
+def _with_paths(config: Config, path: Path) -> Config:
     """Files that it names stand beside the config; `~` is the home directory."""
-    backends = {}
+    folder, backends = path.parent, {}
     for name, backend in config.backends.items():
         files = {
-            field: str(folder / Path(value).expanduser())
+            field: str(folder / _expanded(value, f"{path}: backends.{name}.{field}"))
             for field in ("gguf", "script")
             if (value := getattr(backend, field, None))
         }
         backends[name] = backend.model_copy(update=files)
     run = config.run
     if run.cache.startswith("~"):
-        run = run.model_copy(update={"cache": str(Path(run.cache).expanduser())})
-    prompts = config.prompts and str(folder / Path(config.prompts).expanduser())
+        run = run.model_copy(update={"cache": str(_expanded(run.cache, f"{path}: run.cache"))})
+    prompts = config.prompts and str(folder / _expanded(config.prompts, f"{path}: prompts"))
     return config.model_copy(update={"backends": backends, "prompts": prompts, "run": run})
+
+
+def _expanded(text: str, place: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        message = f"{place}: nobody has the home directory {text.split('/')[0][:100]}"
+        raise ToolkitError("config", message, "write the whole path") from None
 
 
 def _override(agents: dict[str, str], overrides: Sequence[str]) -> dict[str, str]:

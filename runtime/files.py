@@ -72,7 +72,8 @@ def validate_all(
     """
     source = Source.of(source) if isinstance(source, Path) else source
     for shard in source.shards:
-        if shard.path.exists() and not shard.path.is_file():
+        # Those of Path raise what stands in their way; reading the rows puts that into words.
+        if os.path.exists(shard.path) and not os.path.isfile(shard.path):
             # Rows are read several times, which a pipe does not allow.
             hint = "give a JSONL, .parquet or .csv file; for those of a folder: 'FOLDER/*.jsonl'"
             raise ToolkitError("input", f"{shard.name}: not a file", hint)
@@ -122,6 +123,14 @@ def refuse_input(path: Path, inputs: Iterable[Path]) -> None:
     if exists(path) and any(exists(source) and path.samefile(source) for source in inputs):
         hint = "give the result another name"
         raise ToolkitError("input", f"{path}: is an input of this command", hint)
+
+
+def refuse_inside(path: Path, name: str, output: Path) -> None:
+    """Raises ToolkitError("input") for an input, called `name`, in the directory of the results."""
+    # Not Path.resolve, which raises RuntimeError for a link to itself; writing there names it.
+    if os.path.dirname(os.path.realpath(path)) == os.path.realpath(output):
+        message = f"{name} stands in the output directory"
+        raise ToolkitError("input", message, "choose another --output")
 
 
 def partial_files(directory: Path) -> list[Path]:

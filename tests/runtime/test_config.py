@@ -52,6 +52,19 @@ def test_a_home_directory_is_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert config.run.cache == "/home/ada/.cache/g"
 
 
+@pytest.mark.parametrize(("text", "key"), [
+    ("backends: {l: {driver: llama_cpp, gguf: ~nobody-here/a.gguf}}", "backends.l.gguf"),
+    ("run: {cache: ~nobody-here/a}", "run.cache"),
+    ("prompts: ~nobody-here/a", "prompts"),
+])  # fmt: skip
+def test_a_home_directory_that_nobody_has_is_a_config_error(text: str, key: str) -> None:
+    with pytest.raises(ToolkitError) as caught:
+        load_config(write(text))
+    expected = f"conf/run.yaml: {key}: nobody has the home directory ~nobody-here"
+    assert (caught.value.message, caught.value.exit_code) == (expected, 2)
+    assert caught.value.hint
+
+
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [

@@ -17,6 +17,7 @@ from runtime.files import (
     partial_files,
     read_records,
     refuse_input,
+    refuse_inside,
     validate_all,
     write_json,
     write_jsonl,
@@ -157,14 +158,33 @@ def test_records_without_an_id_may_repeat() -> None:
         ("missing.jsonl", "missing.jsonl: No such file or directory"),
         ("folder", "folder: not a file"),
         ("empty.jsonl", "empty.jsonl: has no records"),
+        ("loop.jsonl", "loop.jsonl: Too many levels of symbolic links"),
+        ("x" * 300, f"{'x' * 300}: File name too long"),
     ],
 )
 def test_a_path_without_records_is_an_input_error(name: str, message: str) -> None:
     Path("folder").mkdir()
     Path("empty.jsonl").write_text("\n")
+    Path("loop.jsonl").symlink_to("loop.jsonl")
     with pytest.raises(ToolkitError) as caught:
         validate_all(Path(name), ImageRecord)
     assert (caught.value.message, caught.value.exit_code) == (message, 2)
+
+
+def test_a_file_below_a_folder_one_may_not_enter_is_an_input_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The tests may run as root, who may enter every folder.
+    def forbidden(path: Path, *_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "stat", forbidden)
+    monkeypatch.setattr(Path, "stat", forbidden)
+    monkeypatch.setattr(Path, "open", forbidden)
+    with pytest.raises(ToolkitError) as caught:
+        validate_all(Path("private/in.jsonl"), ImageRecord)
+    assert caught.value.message == "private/in.jsonl: Permission denied"
+    assert caught.value.exit_code == 2
 
 
 def test_parquet_rows_are_the_same_records_as_jsonl_rows() -> None:
@@ -262,6 +282,17 @@ def test_a_result_may_not_be_written_over_an_input() -> None:
             refuse_input(Path(name), [Path("gone.jsonl"), source])
     for name in ("other.jsonl", "new.jsonl", "x" * 300):
         refuse_input(Path(name), [source, Path("gone.jsonl")])
+
+
+def test_an_input_in_the_output_directory_is_refused() -> None:
+    Path("out").mkdir()
+    Path("loop").symlink_to("loop")
+    Path("link").symlink_to("out")
+    for folder in ("out", "link"):
+        with pytest.raises(ToolkitError, match="stands in the output directory"):
+            refuse_inside(Path("out/in.jsonl"), "in.jsonl", Path(folder))
+    for folder in ("loop", ".", "out/deeper"):
+        refuse_inside(Path("out/in.jsonl"), "in.jsonl", Path(folder))
 
 
 def test_written_files_get_ordinary_permissions() -> None:
