@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from runtime.errors import ToolkitError
+from runtime.sources import without_userinfo
 from schemas.config import Config
 from schemas.validation import describe_errors, nearest
 
@@ -18,8 +18,6 @@ Model = TypeVar("Model", bound=BaseModel)
 
 _HINT = "correct the config file"
 _MAX_BYTES, _MAX_VALUES = 200_000, 10_000
-# Up to the last `@` of the host part: a password may hold one.
-_USERINFO = re.compile(r"(?<=://)[^/\s]*@")
 
 
 def load_config(
@@ -44,11 +42,6 @@ def dump_config(config: Config) -> dict[str, Any]:
         "passed": _publishable(config.model_dump(mode="json", exclude_unset=True)),
         "resolved": _publishable(config.model_dump(mode="json")),
     }
-
-
-def without_userinfo(text: str) -> str:
-    """A text whose URLs have lost their `user:password@`."""
-    return _USERINFO.sub("", text)
 
 
 def read_yaml(path: Path, model: type[Model]) -> Model:

@@ -24,7 +24,10 @@ _VERSION_FIELDS = (
     "blob_id", "created", "Content-MD5",
 )  # fmt: skip
 
-_SECRETS = re.compile(r"://(?:[^/\s]*@)?([^?#\s]*)(?:[?#]\S*)?")
+# Of every URL in a chain such as `zip://a.jsonl::https://host/f.zip`, and up to the last `@` of
+# the host part: a password may hold one.
+_USERINFO = re.compile(r"(?<=://)[^/\s]*@")
+_QUERY = re.compile(r"(://[^?#\s]*)[?#]\S*")
 
 
 class Shard(NamedTuple):
@@ -131,7 +134,12 @@ def identity(digests: dict[str, str]) -> str:
 
 def without_secrets(text: str) -> str:
     """A text whose URLs have lost `user:password@` and the query, where signed URLs have a key."""
-    return _SECRETS.sub(r"://\1", text)
+    return _QUERY.sub(r"\1", without_userinfo(text))
+
+
+def without_userinfo(text: str) -> str:
+    """A text whose URLs have lost their `user:password@`."""
+    return _USERINFO.sub("", text)
 
 
 def _full_name(shard: Shard) -> str:
@@ -150,9 +158,9 @@ def _local(text: str) -> Iterator[Shard]:
 
 
 def _remote(url: str, copies: Path) -> Iterator[Shard]:
-    system, path = _file_system(url)
     shown = without_secrets(url)
     try:
+        system, path = _file_system(url)  # an archive at the end of a chain is fetched for it
         # Only * makes a pattern here: ? begins the query of a URL.
         names = sorted(system.glob(path)) if "*" in path else [path]
         urls = [system.unstrip_protocol(name) for name in names] if "*" in path else [url]
@@ -163,7 +171,8 @@ def _remote(url: str, copies: Path) -> Iterator[Shard]:
     except ToolkitError:
         raise
     except Exception as error:  # every file system has errors of its own
-        reason = str(error).replace(url, shown) or type(error).__name__
+        # Of a chain it may name a part.
+        reason = without_secrets(str(error).replace(url, shown)) or type(error).__name__
         message = f"{shown}: cannot be fetched: {type(error).__name__}: {reason}"
         raise ToolkitError("input", message, "check the URL, and your access to it") from None
     return iter(_some(shown, shards))
@@ -188,7 +197,7 @@ def _file_system(url: str) -> tuple[Any, str]:
         raise ToolkitError("prerequisite", message, f"pip install {package}") from None
     except ValueError as error:
         hint = "give a path, or a URL such as s3://, gs://, hf://datasets/ or https://"
-        raise ToolkitError("input", f"{without_secrets(url)}: {error}", hint) from None
+        raise ToolkitError("input", without_secrets(f"{url}: {error}"), hint) from None
 
 
 def _copy(system: Any, name: str, url: str, copies: Path) -> Path:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from runtime.config import dump_config, load_config, without_userinfo
+from runtime.config import dump_config, load_config
 from runtime.errors import ToolkitError
+from runtime.sources import without_userinfo
 from schemas.config import FakeConfig, LlamaCppConfig, RulesConfig
 
 AGENTS = ("category_judge", "rsr")

@@ -215,6 +215,14 @@ def test_secrets_of_urls() -> None:
     assert without_secrets("https://me:pw@host:8/a/b.jsonl?X=1#f") == "https://host:8/a/b.jsonl"
     assert without_secrets("--x=s3://k@b/*.gz?v=2 https://h?t=1") == "--x=s3://b/*.gz https://h"
     assert without_secrets("shards/?.jsonl") == "shards/?.jsonl"
+    chain = "simplecache::zip://a.jsonl::https://me:p@w@host/f.zip?key=1"
+    assert without_secrets(chain) == "simplecache::zip://a.jsonl::https://host/f.zip"
+
+
+def test_no_part_of_a_chain_of_urls_shows_its_password() -> None:
+    error = refusal("zip://a.jsonl::http://me:secret@127.0.0.1:9/f.zip?key=secret")
+    assert error.message.startswith("zip://a.jsonl::http://127.0.0.1:9/f.zip: cannot be fetched: ")
+    assert "secret" not in error.message
 
 
 def test_a_cache_that_cannot_be_written_is_named(bucket: Any) -> None:
