@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic
 
 from agents.base import In, Out, mean_latency
-from agents.command import AgentCommand, Results
+from agents.command import AgentCommand, Results, relocate
 from agents.rounds import BatchRounds, require_batches, warn_of_batches
 from agents.worker import Worker
 from backends.base import TokenUsage, schema_digest
@@ -81,10 +81,11 @@ class Execution(Generic[In, Out]):
 
     def _fingerprint(self) -> dict[str, Any]:
         """All that can change a result."""
-        settings = self.command.agent.settings
+        settings, folders = self.command.agent.settings, self._input_folders()
         return {
             "agent": self.command.agent.name,
             "input": self.source.sha256,
+            **({"input_folders": folders} if folders else {}),
             "seed": self.config.run.seed,
             "backends": {
                 step: self.config.backend(step).model_dump(mode="json", exclude=_NOT_IN_FINGERPRINT)
@@ -93,6 +94,11 @@ class Execution(Generic[In, Out]):
             "prompts": self._prompts(),
             **({"settings": dict(settings)} if settings else {}),
         }
+
+    def _input_folders(self) -> list[str]:
+        """As seen from the output: outcomes have paths of images that are right from there only."""
+        local = {shard.path.parent for shard in self.options.input.shards if not shard.remote}
+        return sorted({relocate(".", folder, self.options.output) for folder in local})
 
     def _prompts(self) -> dict[str, dict[str, str]]:
         agent = self.command.agent

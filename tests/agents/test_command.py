@@ -12,9 +12,11 @@ import pytest
 
 from agents.base import Agent, AgentContext
 from agents.command import AgentCommand, Flags, Results
+from agents.response_parser import main as parse
 from backends.base import PlainText
+from runtime.files import write_jsonl
 from schemas.scene_graph import CaptionRecord
-from tests.e2e.commands import server, write_config
+from tests.e2e.commands import rows, server, write_config
 
 IMAGE = Path("examples/granfact-mini/images/cat.jpg").resolve()
 
@@ -105,6 +107,26 @@ def test_a_missing_image_rejects_its_record_only(tmp_path: Path) -> None:
         assert command(tmp_path).main(words) == 0
     journal = json.loads((output / ".outcomes.jsonl").read_text())
     assert journal["failure"]["kind"] == "image" and "gone.jpg" in journal["failure"]["reason"]
+
+
+def test_a_run_that_was_moved_away_from_its_input_is_not_continued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine/data").mkdir(parents=True)
+    row = {"image": "a.jpg", "responses": ["A dog."], "entities": [{"path": ["dog"]}]}
+    write_jsonl(Path("mine/data/in.jsonl"), [{"id": "1", **row}, {"id": "2", **row}])
+    assert parse(["mine/data/in.jsonl", "--output", "mine/runs/a", "--limit", "1"]) == 0
+    Path("mine/archive/old").mkdir(parents=True)
+    Path("mine/runs/a").rename("mine/archive/old/a")
+    assert parse(["mine/data/in.jsonl", "--output", "mine/archive/old/a"]) == 2
+    moved = 'input_folders: ["../../data"] → ["../../../data"]'
+    assert moved in capsys.readouterr().err
+    Path("mine/archive/old/a").rename("mine/runs/a")
+    Path("mine").rename("ours")
+    assert parse(["ours/data/in.jsonl", "--output", "ours/runs/a"]) == 0
+    found = [row["image"] for row in rows(Path("ours/runs/a/parsed.jsonl"))]
+    assert found == ["../../data/a.jpg"] * 2
 
 
 def test_a_run_never_clears_its_own_input(
