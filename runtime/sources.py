@@ -163,7 +163,11 @@ def _remote(url: str, copies: Path) -> Iterator[Shard]:
         system, path = _file_system(url)  # an archive at the end of a chain is fetched for it
         # Only * makes a pattern here: ? begins the query of a URL.
         names = sorted(system.glob(path)) if "*" in path else [path]
-        urls = [system.unstrip_protocol(name) for name in names] if "*" in path else [url]
+        first, chained, rest = url.partition("::")
+        # A file goes by its archive, too: another one may have a file of that name.
+        archive = chained + rest if "*" in first else ""
+        urls = [f"{system.unstrip_protocol(name)}{archive}" for name in names]
+        urls = urls if "*" in path else [url]
         shards = [
             Shard(_copy(system, name, one, copies), without_secrets(one), remote=True)
             for name, one in zip(names, urls, strict=True)
@@ -208,8 +212,9 @@ def _copy(system: Any, name: str, url: str, copies: Path) -> Path:
         raise ToolkitError("input", message, f"name its files, as in '{url.rstrip('/')}/*.jsonl'")
     version = [str(info[field]) for field in _VERSION_FIELDS if info.get(field)]
     key = hashlib.sha256(json.dumps([url, info.get("size"), version]).encode()).hexdigest()
-    # The name stays, as its end says what the file is.
-    last = PurePosixPath(urlsplit(url).netloc + urlsplit(url).path).name
+    # The name stays, as its end says what the file is; of a chain, that of the first path.
+    own = next(part for part in url.split("::") if "://" in part)
+    last = PurePosixPath(urlsplit(own).netloc + urlsplit(own).path).name
     target = copies / key[:32] / last
     if version and target.exists():
         return target

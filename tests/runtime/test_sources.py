@@ -8,6 +8,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import fsspec
 import pytest
@@ -223,6 +224,14 @@ def test_no_part_of_a_chain_of_urls_shows_its_password() -> None:
     error = refusal("zip://a.jsonl::http://me:secret@127.0.0.1:9/f.zip?key=secret")
     assert error.message.startswith("zip://a.jsonl::http://127.0.0.1:9/f.zip: cannot be fetched: ")
     assert "secret" not in error.message
+
+
+def test_files_of_one_name_in_two_archives_are_two_files() -> None:
+    for name in ("cat", "dog"):
+        with ZipFile(f"{name}.zip", "w") as archive:
+            archive.writestr("a.csv", f"id,image,caption\n{name},a.jpg,A {name}.\n")
+    assert ids(located("zip://*.csv::cat.zip", "zip://*.csv::dog.zip")) == ["cat", "dog"]
+    assert ids(located("zip://a.csv::cat.zip", "zip://a.csv::dog.zip")) == ["cat", "dog"]
 
 
 def test_a_cache_that_cannot_be_written_is_named(bucket: Any) -> None:
