@@ -6,6 +6,7 @@ Gemini API key, so those two are called here; it still translates what goes in a
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -159,6 +160,17 @@ class _Http:
             raise from_status(self._model, response.status, text, response.headers, self._key)
         return text
 
+    async def json(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        text = await self.ask(method, path, body, headers)
+        with contextlib.suppress(ValueError):
+            if isinstance(found := json.loads(text), dict):
+                return found
+        # A gateway's page, mostly.
+        message = f"{self._base}{path} answered with something else than a JSON object"
+        raise ToolkitError("server", message, "check `api_base`, or run the same command again")
+
 
 class AnthropicBatches:
     """Message batches."""
@@ -173,8 +185,8 @@ class AnthropicBatches:
         """All requests in one call."""
         requests = [{"custom_id": key, "params": line.body} for key, line in lines]
         betas = {name: value for _, line in lines for name, value in line.headers.items()}
-        text = await self._http.ask("POST", "/v1/messages/batches", {"requests": requests}, betas)
-        return str(json.loads(text)["id"])
+        path = "/v1/messages/batches"
+        return str((await self._http.json("POST", path, {"requests": requests}, betas))["id"])
 
     async def find(self, token: str) -> str | None:
         """Anthropic's batches carry no name: one that a kill cut off is not found again."""
@@ -183,7 +195,7 @@ class AnthropicBatches:
     async def fetch(self, batch_id: str) -> Ended | None:
         """The results file of a batch that has ended."""
         path = f"/v1/messages/batches/{batch_id}"
-        if json.loads(await self._http.ask("GET", path))["processing_status"] != "ended":
+        if (await self._http.json("GET", path))["processing_status"] != "ended":
             return None
         text = await self._http.ask("GET", f"{path}/results")
         return Ended([_anthropic_answer(line) for line in text.splitlines() if line], "")
@@ -204,11 +216,11 @@ class GeminiBatches:
         requests = [{"request": line.body, "metadata": {"key": key}} for key, line in lines]
         batch = {"display_name": token, "input_config": {"requests": {"requests": requests}}}
         path = f"/v1beta/models/{self._name}:batchGenerateContent"
-        return str(json.loads(await self._http.ask("POST", path, {"batch": batch}))["name"])
+        return str((await self._http.json("POST", path, {"batch": batch}))["name"])
 
     async def find(self, token: str) -> str | None:
         """Among the last hundred batches of the key."""
-        listed = json.loads(await self._http.ask("GET", f"/v1beta/batches?pageSize={_LISTED}"))
+        listed = await self._http.json("GET", f"/v1beta/batches?pageSize={_LISTED}")
         for operation in listed.get("operations") or ():
             if operation.get("metadata", {}).get("displayName") == token:
                 return str(operation["name"])
@@ -216,7 +228,7 @@ class GeminiBatches:
 
     async def fetch(self, batch_id: str) -> Ended | None:
         """The answers lie in the operation that the batch is."""
-        operation = json.loads(await self._http.ask("GET", f"/v1beta/{batch_id}"))
+        operation = await self._http.json("GET", f"/v1beta/{batch_id}")
         if not operation.get("done"):
             return None
         inlined = (operation.get("response") or {}).get("inlinedResponses") or {}

@@ -9,7 +9,7 @@ import aiohttp.client
 import pytest
 
 from backends import batch_apis
-from backends.batch_apis import AnthropicBatches, OpenAIBatches
+from backends.batch_apis import AnthropicBatches, GeminiBatches, OpenAIBatches
 from backends.translation import ProviderRequest
 from runtime.errors import ToolkitError
 from tests.servers.batches import LOST, SLOW, SLOW_S
@@ -62,3 +62,17 @@ def test_silence_is_a_lost_connection(limit: str, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(ToolkitError, match=r"/v1/messages/batches: \w+") as raised:
         hand_in_slowly()
     assert raised.value.kind == "connection"
+
+
+@pytest.mark.parametrize("text", ["<html>Sign in</html>", "", "[1]"])
+@pytest.mark.parametrize("api", [AnthropicBatches, GeminiBatches])
+def test_page_of_a_gateway_is_a_failure_of_the_server(
+    api: type[AnthropicBatches | GeminiBatches], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def page(*_: object) -> str:
+        return text
+
+    monkeypatch.setattr(batch_apis._Http, "ask", page)
+    with pytest.raises(ToolkitError, match="something else than a JSON object") as raised:
+        asyncio.run(api("provider/test", None, "key").fetch("batches/1"))
+    assert raised.value.kind == "server"
