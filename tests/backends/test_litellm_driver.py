@@ -152,7 +152,7 @@ def test_key_is_sent_and_never_shown(model: str, monkeypatch: pytest.MonkeyPatch
 def test_line_end_of_a_key_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_KEY", "sk-right\n")
     with running(Settings(api_key="sk-right")) as (_, api_base):
-        answered("hosted_vllm/test", api_base, api_key_env="TEST_KEY")
+        assert answered("hosted_vllm/test", api_base, api_key_env="TEST_KEY").text
 
 
 def test_password_of_the_url_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
